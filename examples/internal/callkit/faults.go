@@ -1,0 +1,125 @@
+package callkit
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// The methods in this file make the server misbehave, or do what a meeting's
+// owner may do. Those that name an attendee report whether it is in the meeting,
+// and return before the attendee has heard of it.
+
+// CloseSignaling closes an attendee's WebSocket with a code, media runs on for
+// the server's linger time. The code must be one that may be sent (RFC 6455
+// section 7.4): not 1005, 1006 or 1015.
+func (s *Server) CloseSignaling(attendee string, code int) bool {
+	return s.with(attendee, func(p *participant) { p.sig.close(websocket.StatusCode(code), patience) })
+}
+
+// CutSignaling drops an attendee's TCP connection without a close frame, media
+// runs on for the server's linger time.
+func (s *Server) CutSignaling(attendee string) bool {
+	return s.with(attendee, func(p *participant) { p.sig.cut() })
+}
+
+// HangUp ends an attendee's peer connection and says nothing about it.
+func (s *Server) HangUp(attendee string) bool {
+	return s.with(attendee, func(p *participant) { p.hangUp() })
+}
+
+// Remove expels an attendee: audio status 411.
+func (s *Server) Remove(attendee string) bool {
+	return s.with(attendee, func(p *participant) {
+		p.tell(KindAudioStatus, audioRemoved, websocket.StatusNormalClosure)
+	})
+}
+
+// End ends the meeting for good: audio status 410 for everyone in it and for
+// everyone who tries to join from now on.
+func (s *Server) End() {
+	s.mu.Lock()
+	s.sw.ended = true
+	all := slices.Collect(maps.Values(s.roster))
+	s.mu.Unlock()
+	for _, p := range all {
+		s.start(func() { p.tell(KindAudioStatus, audioEnded, closeEnded) })
+	}
+}
+
+// SendAudioStatus pushes an audio status and leaves the connection alone.
+func (s *Server) SendAudioStatus(attendee string, wire int) bool {
+	return s.push(attendee, Message{Kind: KindAudioStatus, Status: wire})
+}
+
+// SendError pushes a signaling status and leaves the connection alone.
+func (s *Server) SendError(attendee string, wire int) bool {
+	return s.push(attendee, Message{Kind: KindError, Status: wire})
+}
+
+// RevokePrimary removes an attendee from the primary meeting.
+func (s *Server) RevokePrimary(attendee string) bool {
+	return s.with(attendee, func(p *participant) {
+		p.promoted.Store(false)
+		p.send(Message{Kind: KindPrimaryLeave})
+	})
+}
+
+func (s *Server) push(attendee string, m Message) bool {
+	return s.with(attendee, func(p *participant) { p.send(m) })
+}
+
+// Silence stops or resumes the audio toward an attendee, who need not be in the
+// meeting yet. The path itself stays up.
+func (s *Server) Silence(attendee string, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent[attendee] = on
+	if p := s.roster[attendee]; p != nil {
+		p.setSilent(on)
+	}
+}
+
+// SetFull refuses joins as if there were no room.
+func (s *Server) SetFull(on bool) { s.set(func(w *switches) { w.full = on }) }
+
+// RejectCredentials refuses joins whatever the token.
+func (s *Server) RejectCredentials(on bool) { s.set(func(w *switches) { w.rejecting = on }) }
+
+// IgnorePings leaves pings without an answer; all else works.
+func (s *Server) IgnorePings(on bool) { s.set(func(w *switches) { w.deaf = on }) }
+
+// HideAttendees keeps attendees who connect from now on off the roster.
+func (s *Server) HideAttendees(on bool) { s.set(func(w *switches) { w.hidden = on }) }
+
+// HangIn makes clients that reach the phase from now on wait for ever in it.
+func (s *Server) HangIn(p Phase, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hang[p] = on
+}
+
+// TellLate makes Remove, End and a displacement hang up media first and give the
+// reason after d, as real servers are seen to do; 0 or less: the reason comes
+// first.
+func (s *Server) TellLate(d time.Duration) { s.set(func(w *switches) { w.lateness = d }) }
+
+func (s *Server) set(f func(*switches)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.sw)
+}
+
+func (s *Server) switched() switches {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sw
+}
+
+func (s *Server) hangs(p Phase) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hang[p]
+}

@@ -1,0 +1,29 @@
+package callkit
+
+import (
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// Handler hears what happens to a call. Its methods are those of a session's
+// reporter, so that one can be passed as it is. They are called from goroutines
+// of the call, several at once, and must neither block nor close the call.
+//
+// What ends an attempt is the error of Dial, not a call of Status or Closed;
+// Alive and Present may be called before Dial returns. Nothing is called once
+// Close has returned nil.
+type Handler interface {
+	// Status passes on a status that the server gave. It is never OK.
+	Status(st status.Status)
+	// Sample passes on a measurement of the media.
+	Sample(s health.Sample)
+	// Pong says that the ping with this id was answered.
+	Pong(id uint64)
+	// Alive says that something came in on a layer.
+	Alive(l status.Layer)
+	// Present says that the attendee is on the roster.
+	Present()
+	// Closed says that a layer is lost, once for each layer; err carries a
+	// status.Status of that layer.
+	Closed(l status.Layer, err error)
+}

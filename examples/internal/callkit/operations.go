@@ -1,0 +1,115 @@
+package callkit
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrClosed is the error of an operation on a call that was closed meanwhile.
+var ErrClosed = errors.New("callkit: call closed")
+
+// Received counts the audio packets that have come in since the call began.
+func (c *Call) Received() uint64 { return c.in.total.Load() }
+
+// Sent counts the audio packets that have gone out since the call began.
+func (c *Call) Sent() uint64 {
+	if c.out == nil {
+		return 0
+	}
+	return c.out.sent.Load()
+}
+
+// Ping sends a ping. Its answer goes to the handler's Pong, if it comes.
+func (c *Call) Ping(ctx context.Context, id uint64) error {
+	return c.send(ctx, Message{Kind: KindPing, ID: id})
+}
+
+// Update is a change to a running call.
+type Update struct {
+	Renegotiate bool // exchange offer and answer anew
+	ViewOnly    bool // send no media from now on; there is no way back
+}
+
+// Update changes the running call and returns when the server has agreed. An
+// update that asks for nothing does nothing. After an error the two sides may
+// disagree about the media, and the call should be replaced.
+func (c *Call) Update(ctx context.Context, u Update) error {
+	if !u.Renegotiate && !u.ViewOnly {
+		return nil
+	}
+	select {
+	case c.negotiating <- struct{}{}:
+		defer func() { <-c.negotiating }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if u.ViewOnly {
+		if err := c.muteForGood(); err != nil {
+			return err
+		}
+	}
+	sdp, err := offer(ctx, c.peer)
+	if err != nil {
+		return err
+	}
+	return c.exchange(ctx, Message{Kind: KindUpdate, SDP: sdp, ViewOnly: c.sending.Err() != nil})
+}
+
+// muteForGood takes the audio track out of the call.
+func (c *Call) muteForGood() error {
+	if c.sender == nil || c.sending.Err() != nil {
+		return nil // is view-only already
+	}
+	c.stopSending()
+	return c.peer.RemoveTrack(c.sender)
+}
+
+// Promote takes the attendee into the primary meeting as well. The error carries
+// a status.Status if the server refuses.
+func (c *Call) Promote(ctx context.Context, t Token) error {
+	_, err := c.ask(ctx, Message{Kind: KindPromote, Token: t})
+	return err
+}
+
+// Demote takes the attendee out of the primary meeting.
+func (c *Call) Demote(ctx context.Context) error {
+	_, err := c.ask(ctx, Message{Kind: KindDemote})
+	return err
+}
+
+// Leave says goodbye, so that the server knows that the attendee will not come
+// back, and returns when the server has taken note. What the server closes then
+// is not reported as a loss. The call still has to be closed.
+func (c *Call) Leave(ctx context.Context) error {
+	c.leaving.Store(true)
+	_, err := c.ask(ctx, Message{Kind: KindLeave})
+	return err
+}
+
+// Close ends the call without a word to the server (see Leave) and never waits
+// for the network. It returns when everything is closed and every goroutine of
+// the call has ended, or when ctx ends, with the clean-up going on. Every call
+// of it waits.
+func (c *Call) Close(ctx context.Context) error {
+	c.closeOnce.Do(func() {
+		c.cancel()
+		go c.tearDown()
+	})
+	select {
+	case <-c.closed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (c *Call) tearDown() {
+	defer close(c.closed)
+	if c.sig != nil {
+		c.sig.cut()
+	}
+	if c.peer != nil {
+		_ = c.peer.GracefulClose() // waits for the goroutines of Pion
+	}
+	c.tasks.Wait()
+}

@@ -1,0 +1,9 @@
+module github.com/holdfast-go/holdfast
+
+go 1.25.0
+
+require (
+	github.com/cenkalti/backoff/v4 v4.3.0
+	github.com/looplab/fsm v1.0.3
+	github.com/stretchr/testify v1.11.1
+)

@@ -1,0 +1,38 @@
+// Package health turns evidence about a connection into verdicts: is it alive,
+// and can the user still be understood and hear?
+//
+// Evidence comes in as a [Sample] about once a second, as answered or missed
+// pings, and as signal strength. A [Monitor] condenses it into [Data], and
+// policies judge the data: [Reconnection] says when only a reconnect can help,
+// [UnusableAudio] when the audio that arrives is too thin to follow. [Pinger]
+// decides when pings go out and which answers count. What to do about a verdict
+// is not decided here.
+//
+// Everything is pure and deterministic: nothing reads a clock, starts a
+// goroutine, takes a lock or keeps a reference to its arguments. Time is an
+// argument, a time.Duration on one monotonic clock whose origin is the caller's
+// choice. Every type is a plain value: assigning it makes an independent copy.
+// Nothing is safe for concurrent use without a lock of the caller's, except
+// that constants, configurations and other values may be read by many
+// goroutines while none writes. No input panics, however absurd: clocks that
+// run backwards, falling totals, NaN and infinities all have a defined result.
+// Sampling and evaluating do not allocate.
+//
+// # Configuration
+//
+// In [Config] a zero stands for the default, so the zero Config is the
+// reference's behaviour. What a negative value means is listed here; a value
+// that is neither is refused by [Config.Validate] with the name of its field.
+//
+//	field                                 default  negative
+//	Reconnection.Wait                     10s      no wait
+//	Reconnection.NoPackets                25       condition off
+//	Reconnection.MissedPongs              4        condition off
+//	Reconnection.SpeakerDelay             60s      condition off
+//	Reconnection.SpeakerDelayEvaluations  10       none tolerated: the first one counts
+//	UnusableAudio.Cooldown                60s      no cooldown
+//	UnusableAudio.Samples                 15       error (1 to 60)
+//	UnusableAudio.Loss                    0.5      policy off (above 1, NaN: error)
+//	UnusableAudio.PacketsPerSample        50       error (infinite, NaN too)
+//	UnusableAudio.Warnings                2        no limit
+package health

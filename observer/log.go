@@ -1,0 +1,109 @@
+package observer
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Log is an Observer that writes each event to a structured logger: losses and
+// failed attempts as warnings, an end that the application did not ask for as
+// an error, attempts at debug level, the rest as information. The zero value
+// writes to slog.Default. It never logs credentials: events carry none.
+type Log struct {
+	// Logger is where to write; nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// Observe writes e.
+func (l Log) Observe(e Event) {
+	logger := l.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	level, message, attrs := record(e)
+	if !logger.Enabled(context.Background(), level) {
+		return
+	}
+	logger.LogAttrs(context.Background(), level, message, append(headAttrs(e.Head()), attrs...)...)
+}
+
+func headAttrs(h Header) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 12)
+	if h.Session != "" {
+		attrs = append(attrs, slog.String("session", h.Session))
+	}
+	attrs = append(attrs, slog.Uint64("seq", h.Seq), slog.Uint64("epoch", h.Epoch), slog.String("state", string(h.To)))
+	if h.From != h.To {
+		attrs = append(attrs, slog.String("from", string(h.From)))
+	}
+	return attrs
+}
+
+// record translates an event into a log record.
+func record(e Event) (slog.Level, string, []slog.Attr) {
+	switch e := e.(type) {
+	case Connecting:
+		return slog.LevelInfo, "connecting", nil
+	case AttemptStarted:
+		return slog.LevelDebug, "attempt started", []slog.Attr{
+			slog.Int("attempt", e.Number), slog.String("level", e.Level.String()), slog.Duration("timeout", e.Timeout),
+		}
+	case AttemptFailed:
+		return slog.LevelWarn, "attempt failed", []slog.Attr{
+			slog.Int("attempt", e.Number), slog.Any("status", e.Status), slog.Duration("after", e.After),
+		}
+	case RetryScheduled:
+		return slog.LevelInfo, "retry scheduled", []slog.Attr{
+			slog.Duration("delay", e.Decision.Delay), slog.Any("status", e.Decision.Status), slog.Any("left", e.Decision.Left),
+		}
+	case Connected:
+		return slog.LevelInfo, "connected", []slog.Attr{
+			slog.Int("attempts", e.Attempts), slog.Duration("after", e.After),
+		}
+	case Reconnecting:
+		return slog.LevelWarn, "reconnecting", []slog.Attr{slog.Any("cause", e.Cause)}
+	case Recovered:
+		return slog.LevelInfo, "recovered", []slog.Attr{
+			slog.Duration("gap", e.Outage.Duration), slog.Int("attempts", e.Outage.Attempts),
+			slog.Any("first", e.Outage.First), slog.Any("last", e.Outage.Last),
+		}
+	case Stopped:
+		return stoppedLevel(e), "stopped", []slog.Attr{
+			slog.Any("status", e.Status), slog.String("initiator", string(e.Initiator)),
+			slog.String("rule", string(e.Decision.Rule)), slog.Int("attempts", e.Attempts),
+		}
+	}
+	return recordChange(e)
+}
+
+// recordChange translates the events that are no transition.
+func recordChange(e Event) (slog.Level, string, []slog.Attr) {
+	switch e := e.(type) {
+	case Promoted:
+		return slog.LevelInfo, "promoted", nil
+	case Demoted:
+		return slog.LevelInfo, "demoted", []slog.Attr{slog.Any("status", e.Status), slog.String("initiator", string(e.Initiator))}
+	case VideoSendUnavailable:
+		return slog.LevelWarn, "sending video unavailable", []slog.Attr{slog.Any("status", e.Status)}
+	case Updating:
+		return slog.LevelInfo, "updating", []slog.Attr{slog.Bool("renegotiate", e.Renegotiate), slog.Bool("viewOnly", e.ViewOnly)}
+	case Updated:
+		return slog.LevelInfo, "updated", []slog.Attr{slog.Bool("unsupported", e.Unsupported)}
+	case ConnectionPoor:
+		return slog.LevelWarn, "connection poor", nil
+	case VideoStopSuggested:
+		return slog.LevelWarn, "connection poor, stopping video may help", nil
+	case ConnectionGood:
+		return slog.LevelInfo, "connection good", nil
+	case Missed:
+		return slog.LevelWarn, "events missed", []slog.Attr{slog.Int("events", e.Events), slog.Int("outages", e.Outages)}
+	}
+	return slog.LevelInfo, e.Name(), nil
+}
+
+func stoppedLevel(e Stopped) slog.Level {
+	if e.Initiator == ByApplication {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
+}

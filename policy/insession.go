@@ -1,0 +1,63 @@
+package policy
+
+import "github.com/holdfast-go/holdfast/policy/status"
+
+// inSession says what settles a status without a new attempt, by phase and
+// class. What is not listed goes on to the budget.
+type inSession map[Phase]map[Class]Action
+
+// settled follows the reference. Of WithoutTransforms only the row Attached
+// differs, by leaving it out (divergence 7.9). A Failure is listed where an
+// attempt is already on its way (divergence 7.3); while one is running it is
+// not, and so ends it at once (divergence 7.7). Nothing settles a failed attempt
+// (divergence 7.5). Never written.
+var settled = inSession{
+	Attached: {
+		Ignore:        Nothing,
+		Renegotiation: Renegotiate,
+		ViewOnly:      SwitchToViewOnly,
+		Demotion:      Demote,
+	},
+	Attempting: {
+		Ignore:            Nothing,
+		Renegotiation:     Nothing,
+		ViewOnly:          SwitchToViewOnly,
+		Demotion:          Demote,
+		WithoutTransforms: Nothing,
+	},
+	Waiting: {
+		Failure:           Fold,
+		Ignore:            Nothing,
+		Renegotiation:     Nothing,
+		ViewOnly:          SwitchToViewOnly,
+		Demotion:          Demote,
+		WithoutTransforms: Nothing,
+	},
+}
+
+// settle looks the status up, and prepares the attempt if there has to be one.
+func (s inSession) settle(c *inquiry, d *Decision) bool {
+	action, ok := s[c.facts.Phase][c.class]
+	if ok {
+		d.Action = action
+		return true
+	}
+	d.WithoutTransforms = c.class == WithoutTransforms
+	d.ViewOnly = c.class == ViewOnly
+	if c.facts.Phase == Failed && c.class != Failure {
+		d.Status = failedAttempt(d.Status)
+	}
+	return false
+}
+
+// failedAttempt is what st means as the result of an attempt when its code does
+// not speak of failing: the attempt failed nevertheless (divergence 7.5). Where
+// it was seen, and whether other clients share it, still holds.
+func failedAttempt(st status.Status) status.Status {
+	return status.Status{
+		Code:   status.TaskFailed,
+		Layer:  st.Where(),
+		Shared: st.Shared,
+		Cause:  st,
+	}
+}

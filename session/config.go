@@ -1,0 +1,132 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/session/internal/machine"
+)
+
+// Config says how a session behaves. Only Transport is required. What zero and
+// negative values mean:
+//
+//	field            zero              negative
+//	Policy           policy.Default    -            (its fields are taken literally)
+//	Health           defaults          see package health
+//	ConnectTimeout   15 s              error
+//	CloseGrace       2 s               error
+//	ObserverGrace    2 s               error
+//	ReasonGrace      250 ms            off
+//	PresenceTimeout  not waited for    not waited for
+//	PingInterval     10 s              off
+//	Random           math/rand/v2      -
+type Config struct {
+	// Name identifies the session in logs, events and errors.
+	Name string
+	// Transport opens links.
+	Transport Transport
+	// Observers hear everything from the first event on. Others may be added
+	// with Session.Subscribe.
+	Observers []observer.Observer
+	// Policy says what a status means, how long to go on trying and how fast;
+	// nil means policy.Default.
+	Policy *policy.Policy
+	// Health sets the thresholds of the health policies.
+	Health health.Config
+	// ConnectTimeout is how long one attempt, one update and one promotion may
+	// take.
+	ConnectTimeout time.Duration
+	// CloseGrace is how long a close, or a cancelled Connect, is waited for
+	// before the session goes on without it.
+	CloseGrace time.Duration
+	// ObserverGrace is how long observers may take to hear the end before Done
+	// closes without them.
+	ObserverGrace time.Duration
+	// ReasonGrace is how long a loss without a reason waits for the reason that
+	// often follows it, before anything is decided.
+	ReasonGrace time.Duration
+	// PresenceTimeout is how long the attendee may take to show up on the
+	// roster (Reporter.Present) once the link is open.
+	PresenceTimeout time.Duration
+	// PingInterval is the time between signaling pings, on links that can ping.
+	PingInterval time.Duration
+	// ViewOnly starts without sending video.
+	ViewOnly bool
+	// Random gives uniform values in [0,1) for jitter. It is called by one
+	// goroutine at a time, while the session decides: it must not block.
+	Random func() float64
+}
+
+// Effective returns the config with every default filled in, to be printed or
+// compared. Fields that are off are 0 or negative.
+func (c Config) Effective() Config {
+	fill(&c.ConnectTimeout, 15*time.Second)
+	fill(&c.CloseGrace, 2*time.Second)
+	fill(&c.ObserverGrace, 2*time.Second)
+	fill(&c.ReasonGrace, 250*time.Millisecond)
+	fill(&c.PingInterval, 10*time.Second)
+	c.Health = c.Health.WithDefaults()
+	if c.Policy == nil {
+		p := policy.Default()
+		c.Policy = &p
+	}
+	if c.Random == nil {
+		c.Random = rand.Float64
+	}
+	return c
+}
+
+func fill(d *time.Duration, def time.Duration) {
+	if *d == 0 {
+		*d = def
+	}
+}
+
+// Validate reports everything that is wrong with the config, naming each
+// field. New calls it.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Transport == nil {
+		errs = append(errs, errors.New("session: Config.Transport is required"))
+	}
+	for i, o := range c.Observers {
+		if o == nil {
+			errs = append(errs, fmt.Errorf("session: Config.Observers[%d] is nil", i))
+		}
+	}
+	errs = append(errs, positive("ConnectTimeout", c.ConnectTimeout),
+		positive("CloseGrace", c.CloseGrace), positive("ObserverGrace", c.ObserverGrace))
+	if c.Policy != nil {
+		errs = append(errs, wrap("Policy", c.Policy.Validate()))
+	}
+	errs = append(errs, wrap("Health", c.Health.Validate()))
+	return errors.Join(errs...)
+}
+
+func positive(field string, d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("session: Config.%s is %s: it must be positive, or 0 for the default", field, d)
+	}
+	return nil
+}
+
+func wrap(field string, err error) error {
+	if err != nil {
+		return fmt.Errorf("session: Config.%s: %w", field, err)
+	}
+	return nil
+}
+
+// machine translates an effective config for the core.
+func (c Config) machine() *machine.Config {
+	return &machine.Config{
+		Session: c.Name, Policy: *c.Policy, Health: c.Health, ConnectTimeout: c.ConnectTimeout,
+		CloseGrace: c.CloseGrace, ReasonGrace: max(c.ReasonGrace, 0), PresenceTimeout: max(c.PresenceTimeout, 0),
+		PingInterval: max(c.PingInterval, 0), ViewOnly: c.ViewOnly, Random: c.Random,
+	}
+}

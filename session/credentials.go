@@ -1,0 +1,40 @@
+package session
+
+import (
+	"encoding/json"
+	"log/slog"
+)
+
+// Credentials prove who an attendee is. They never show up in logs, in
+// fmt output or in JSON: all of these print a placeholder for the token.
+type Credentials struct {
+	// Attendee names who they belong to; it is not secret.
+	Attendee string
+	// Token is the secret.
+	Token string
+}
+
+const redacted = "[redacted]"
+
+// String hides the token.
+func (c Credentials) String() string { return c.Attendee + ":" + c.hidden() }
+
+// GoString hides the token, for %#v.
+func (c Credentials) GoString() string { return "session.Credentials{" + c.String() + "}" }
+
+// LogValue hides the token, for slog.
+func (c Credentials) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("attendee", c.Attendee), slog.String("token", c.hidden()))
+}
+
+// MarshalJSON hides the token; what it writes is for people, not for reading back.
+func (c Credentials) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"attendee": c.Attendee, "token": c.hidden()})
+}
+
+func (c Credentials) hidden() string {
+	if c.Token == "" {
+		return ""
+	}
+	return redacted
+}

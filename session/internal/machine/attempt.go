@@ -1,0 +1,322 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// authority is for how long after the start of the next attempt the link
+// before it may still end the session, with the codes of authoritative.
+const authority = 2 * time.Second
+
+func (m *Machine) start() {
+	from := m.state
+	if !m.fire(evStart) {
+		return
+	}
+	m.tell(observer.Connecting{Header: m.head(from)})
+	m.trouble = trouble{since: m.now}
+	m.retries.Begin(m.now.Mono)
+	m.open()
+}
+
+// open begins an attempt, unless the budget has ended meanwhile (G9).
+func (m *Machine) open() {
+	timeout, ok := m.attemptTime()
+	if !ok {
+		m.budgetOver()
+		return
+	}
+	m.epoch++
+	m.phase, m.retryDue, m.present, m.abilities, m.heard = opening, false, false, 0, Heard{}
+	m.trouble.attempts++
+	m.retries.Attempt()
+	m.attemptStarted = m.now.Mono
+	m.attempt = Attempt{
+		Number: m.trouble.attempts, Level: policy.Rejoin, Cause: m.trouble.last,
+		ViewOnly: m.viewOnly, WithoutTransforms: m.withoutTransforms, Timeout: timeout,
+	}
+	m.timers.set(tConnect, m.now.Mono+timeout)
+	m.tell(observer.AttemptStarted{
+		Header: m.here(), Number: m.attempt.Number, Level: m.attempt.Level, Cause: m.attempt.Cause,
+		ViewOnly: m.viewOnly, WithoutTransforms: m.withoutTransforms, Timeout: timeout,
+	})
+	m.do(Effect{Kind: Open, Epoch: m.epoch, Attempt: m.attempt})
+}
+
+// attemptTime is how long an attempt that starts now may take: never beyond
+// the end of the budget, and not at all from that end on. A budget of nothing
+// forbids retries but leaves the first attempt its time.
+func (m *Machine) attemptTime() (time.Duration, bool) {
+	timeout := m.cfg.ConnectTimeout
+	end, limited := m.retries.Deadline()
+	if !limited || m.trouble.attempts == 0 && m.cfg.Policy.Budget.Elapsed == 0 {
+		return timeout, true
+	}
+	return min(timeout, end-m.now.Mono), m.now.Mono < end
+}
+
+// opened takes a link that Connect has returned. One that comes too late is
+// closed.
+func (m *Machine) opened(in Input) {
+	if in.Epoch != m.epoch || m.phase != opening {
+		m.openedLate(in.Epoch)
+		return
+	}
+	m.timers.clear(tConnect)
+	m.abilities = in.Abilities
+	if m.cfg.PresenceTimeout > 0 && !m.present {
+		m.phase = awaiting
+		m.timers.set(tPresence, m.now.Mono+m.cfg.PresenceTimeout)
+		return
+	}
+	m.establish()
+}
+
+// openedLate closes a link that nobody waits for any more. The session goes on
+// waiting for it as it did for the Connect.
+func (m *Machine) openedLate(epoch uint64) {
+	m.do(Effect{Kind: CloseLink, Epoch: epoch})
+	if m.phase == aborting && epoch == m.epoch {
+		m.await(operation{epoch: epoch})
+		m.failed(m.timeout)
+		return
+	}
+	if m.old.epoch == epoch {
+		m.await(operation{epoch: epoch})
+		return
+	}
+	m.heardOf(epoch)
+}
+
+// openFailed takes the error of a Connect.
+func (m *Machine) openFailed(in Input) {
+	switch {
+	case in.Epoch == m.epoch && m.phase == opening:
+		m.timers.clear(tConnect)
+		m.failed(in.Status)
+	case in.Epoch == m.epoch && m.phase == aborting:
+		m.timers.clear(tGrace)
+		m.old = operation{}
+		m.failed(m.named(in.Status))
+	default:
+		m.settle(in.Epoch)
+	}
+}
+
+// named is the status of an attempt that ran out of time: the one that the
+// transport gave when it was cancelled, if that says more than the timeout.
+func (m *Machine) named(st status.Status) status.Status {
+	if st.Code != status.TaskFailed || st.Permanent {
+		return st
+	}
+	if st.Cause != nil {
+		m.timeout.Cause = joinText(m.timeout.Cause, st.Cause)
+	}
+	return m.timeout
+}
+
+// connectTimedOut cancels the attempt and gives it the close grace to say in
+// which step it hung.
+func (m *Machine) connectTimedOut() {
+	m.timeout = status.New(status.TaskFailed, errTimeout("connect", m.attempt.Timeout))
+	m.phase = aborting
+	m.do(Effect{Kind: CancelOpen, Epoch: m.epoch, Status: m.timeout})
+	m.await(operation{epoch: m.epoch, connect: true})
+}
+
+// arrived notes that the attendee is on the roster.
+func (m *Machine) arrived() {
+	m.present = true
+	if m.phase == awaiting {
+		m.timers.clear(tPresence)
+		m.establish()
+	}
+}
+
+func (m *Machine) absent() {
+	m.release(false)
+	m.failed(status.New(status.NoAttendeePresent, errTimeout("waiting for the attendee's presence", m.cfg.PresenceTimeout)))
+}
+
+// establish adopts the link of this epoch.
+func (m *Machine) establish() {
+	from, event := m.state, evEstablish
+	if from == observer.StateReconnecting {
+		event = evRecover
+	}
+	if !m.fire(event) {
+		return
+	}
+	m.phase = resting
+	outage := m.summary()
+	m.tell(observer.Connected{
+		Header: m.head(from), Attempts: outage.Attempts, After: outage.Duration, ViewOnly: m.viewOnly,
+	})
+	if from == observer.StateReconnecting {
+		m.tell(observer.Recovered{Header: m.here(), Outage: outage})
+	}
+	m.settleIn(from)
+}
+
+// settleIn starts what runs while connected.
+func (m *Machine) settleIn(from observer.State) {
+	if m.cfg.Policy.StableAfter > 0 {
+		m.timers.set(tStable, m.now.Mono+m.cfg.Policy.StableAfter)
+	} else {
+		m.retries.Reset()
+	}
+	if from == observer.StateConnecting {
+		m.retries.Restart() // the first connect has a budget of its own
+	}
+	m.trouble = trouble{}
+	m.monitor.Start(m.now.Mono)
+	m.monitor.SetStart(m.now.Mono)
+	if m.abilities&CanPing != 0 {
+		m.pinger.Start(m.now.Mono)
+		m.ping()
+	}
+	if m.viewOnly && !m.attempt.ViewOnly {
+		m.change(change{viewOnly: true}, status.New(status.VideoCallSwitchToViewOnly, nil))
+	}
+}
+
+func (m *Machine) summary() observer.Outage {
+	return observer.Outage{
+		Since: m.trouble.since.Wall, Duration: m.now.Mono - m.trouble.since.Mono,
+		Attempts: m.trouble.attempts, Level: m.attempt.Level, First: m.trouble.first, Last: m.trouble.last,
+	}
+}
+
+// failed ends the attempt, whose link is gone, and decides what comes next.
+func (m *Machine) failed(st status.Status) {
+	m.phase = waiting
+	m.trouble.blame(st)
+	m.tell(observer.AttemptFailed{
+		Header: m.here(), Number: m.attempt.Number, Status: st, After: m.now.Mono - m.attemptStarted,
+	})
+	m.judge(policy.Failed, st)
+}
+
+// judge carries out the decision about a loss or a failed attempt.
+func (m *Machine) judge(p policy.Phase, st status.Status) {
+	d := m.decide(p, st)
+	m.trouble.last = d.Status
+	if d.Action != policy.Retry {
+		m.end(d, initiatorOf(d))
+		return
+	}
+	m.retry(d, st)
+}
+
+// retry waits for the delay, but not beyond the end of the budget, where the
+// session stops.
+func (m *Machine) retry(d policy.Decision, st status.Status) {
+	m.phase = waiting
+	m.withoutTransforms = m.withoutTransforms || d.WithoutTransforms
+	m.tell(observer.RetryScheduled{Header: m.here(), Decision: d})
+	if d.ViewOnly {
+		m.switchToViewOnly(st)
+	}
+	at := m.now.Mono + d.Delay
+	if end, limited := m.retries.Deadline(); limited {
+		at = min(at, end)
+	}
+	m.timers.set(tRetry, at)
+}
+
+// proceed does what had to wait for the old operation.
+func (m *Machine) proceed() {
+	switch {
+	case m.old.epoch != 0:
+	case m.phase == leaving:
+		m.finish()
+	case m.phase == waiting && m.retryDue:
+		m.open()
+	}
+}
+
+// budgetOver ends the session at the moment when the budget forbids the
+// attempt that was scheduled.
+func (m *Machine) budgetOver() {
+	d := m.decide(policy.Failed, m.trouble.last)
+	d.Action = policy.Stop
+	m.end(d, observer.ByPolicy)
+}
+
+// release gives up what the running attempt or the link holds, and waits for
+// it within the close grace.
+func (m *Machine) release(leave bool) {
+	m.timers.clear(tConnect, tPresence, tReason, tStable, tPing, tUpdate)
+	m.pinger.Stop()
+	m.monitor.Stop()
+	m.dropUpdate()
+	switch {
+	case m.phase == opening:
+		m.do(Effect{Kind: CancelOpen, Epoch: m.epoch, Status: status.New(status.TaskFailed, nil)})
+		m.await(operation{epoch: m.epoch, connect: true})
+	case m.phase == awaiting, m.phase == reasoning, m.state == observer.StateConnected:
+		m.do(Effect{Kind: CloseLink, Epoch: m.epoch, Leave: leave})
+		m.await(operation{epoch: m.epoch})
+	}
+}
+
+// await gives an operation that goes on in the background the close grace.
+func (m *Machine) await(op operation) {
+	m.old = op
+	m.timers.set(tGrace, m.now.Mono+m.cfg.CloseGrace)
+}
+
+// settle notes that an operation of an epoch has returned.
+func (m *Machine) settle(epoch uint64) {
+	if m.old.epoch != epoch {
+		m.heardOf(epoch)
+		return
+	}
+	m.old = operation{}
+	m.timers.clear(tGrace)
+	m.proceed()
+}
+
+// graceOver stops waiting for the old operation.
+func (m *Machine) graceOver() {
+	op := m.old
+	m.old = operation{}
+	if op.connect && m.isDeaf(op.epoch) && m.phase != leaving {
+		m.end(policy.Decision{
+			Action: policy.Stop, Rule: policy.RuleTerminal, Status: status.New(status.TaskFailed, errDeaf),
+		}, observer.ByFault)
+		return
+	}
+	if m.phase == aborting {
+		m.failed(m.timeout)
+		return
+	}
+	m.proceed()
+}
+
+// isDeaf remembers that the Connect of an epoch ignores its context, and
+// reports whether these are now too many.
+func (m *Machine) isDeaf(epoch uint64) bool {
+	for i, e := range m.deaf {
+		if e == 0 {
+			m.deaf[i] = epoch
+			return i == maxDeaf-1
+		}
+	}
+	return true
+}
+
+// heardOf notes that a deaf Connect has returned after all.
+func (m *Machine) heardOf(epoch uint64) {
+	for i, e := range m.deaf {
+		if e == epoch && e != 0 {
+			copy(m.deaf[i:], m.deaf[i+1:])
+			m.deaf[maxDeaf-1] = 0
+			return
+		}
+	}
+}

@@ -1,0 +1,338 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/looplab/fsm"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// Config is what a Machine runs by. All values are effective ones: the caller
+// has put in the defaults.
+type Config struct {
+	Session        string
+	Policy         policy.Policy
+	Health         health.Config
+	ConnectTimeout time.Duration
+	CloseGrace     time.Duration
+	// ReasonGrace, PresenceTimeout and PingInterval are off at 0.
+	ReasonGrace     time.Duration
+	PresenceTimeout time.Duration
+	PingInterval    time.Duration
+	ViewOnly        bool
+	// Random gives uniform values in [0,1) to the backoff.
+	Random func() float64
+}
+
+// maxDeaf is how many Connects may ignore their cancelled context at once
+// before the session ends rather than pile up more (G11).
+const maxDeaf = 2
+
+// Machine is the core of one session. Make it with New.
+type Machine struct {
+	cfg   *Config
+	table fsm.Events
+
+	now     Instant
+	state   observer.State
+	phase   phase
+	since   Instant // when state was entered
+	seq     uint64
+	epoch   uint64
+	effects []Effect
+	timers  timers
+
+	retries policy.Retries
+	trouble trouble // of the running outage, or of the first connect
+	outages int
+	stale   uint64
+
+	// attempt is the running one; valid in phases opening, aborting, presence.
+	attempt        Attempt
+	attemptStarted time.Duration
+	timeout        status.Status // of an attempt whose time is over
+	present        bool
+	// retryDue: the delay is over, the attempt waits for the old operation.
+	retryDue bool
+	// old is the operation of an earlier link or attempt that is still running
+	// within its grace; the next attempt, and the end, wait for it.
+	old operation
+	// deaf holds the epochs whose Connect has ignored its context.
+	deaf [maxDeaf]uint64
+
+	abilities         Abilities // of the link of this epoch
+	viewOnly          bool
+	withoutTransforms bool
+	promoted          bool
+	promotion         promotion
+	update            update
+	ops               uint64 // the last ID given to an update
+
+	monitor      health.Monitor
+	pinger       health.Pinger
+	reconnection health.Reconnection
+	audio        health.UnusableAudio
+	rtt          time.Duration
+	heard        Heard
+
+	ending ending
+}
+
+// phase refines a state: what the machine is waiting for.
+type phase uint8
+
+const (
+	resting   phase = iota // idle, connected or finished: nothing
+	opening                // Connect is running
+	aborting               // Connect has run out of time and was cancelled; it may still say why
+	awaiting               // the link is open, the attendee is not on the roster yet
+	reasoning              // the link is lost, a reason may follow; it is not closed yet
+	waiting                // for the delay and the old operation
+	leaving                // stopped: for the old operation
+)
+
+var phaseNames = [...]string{"resting", "opening", "aborting", "awaiting", "reasoning", "waiting", "leaving"}
+
+func (p phase) String() string { return phaseNames[p] }
+
+// trouble keeps the causes and the attempts of one outage.
+type trouble struct {
+	since    Instant
+	first    status.Status
+	last     status.Status
+	attempts int
+}
+
+func (t *trouble) blame(st status.Status) {
+	if t.first.IsZero() {
+		t.first = st
+	}
+	t.last = st
+}
+
+// operation is a Connect that was cancelled, or a Close, that has not returned.
+type operation struct {
+	epoch   uint64 // 0: none
+	connect bool
+}
+
+// ending keeps what Stopped will tell.
+type ending struct {
+	decision  policy.Decision // with the public code
+	initiator observer.Initiator
+	from      observer.State
+}
+
+// New makes the machine of a session that was not started. The config must
+// not change afterwards.
+func New(cfg *Config) *Machine {
+	m := &Machine{
+		cfg:          cfg,
+		table:        transitions,
+		state:        observer.StateIdle,
+		viewOnly:     cfg.ViewOnly,
+		reconnection: health.NewReconnection(cfg.Health.Reconnection),
+		audio:        health.NewUnusableAudio(cfg.Health.UnusableAudio),
+		pinger:       health.NewPinger(cfg.PingInterval),
+	}
+	m.retries = policy.NewRetries(cfg.Policy.Budget, cfg.Policy.BackOff(cfg.Random))
+	return m
+}
+
+// Handle takes one input and returns what is to be done, in order. The slice
+// is reused by the next call. A panic in what is plugged into the policy ends
+// the session with RealtimeApiFailed instead of leaving Handle.
+func (m *Machine) Handle(now Instant, in Input) (effects []Effect) {
+	m.effects = m.effects[:0]
+	defer func() {
+		if p := recover(); p != nil {
+			m.fault(status.New(status.RealtimeApiFailed, &observer.PanicError{
+				Where: "policy", Value: p, Stack: debug.Stack(),
+			}))
+		}
+		effects = m.effects
+	}()
+	m.clock(now)
+	if m.phase == leaving || m.state != observer.StateStopped {
+		m.dispatch(in)
+	}
+	return m.effects
+}
+
+// Deadline returns the monotonic time at which a Tick is due.
+func (m *Machine) Deadline() (time.Duration, bool) { return m.timers.next() }
+
+// sleepJump is how far the wall clock must run ahead of the monotonic one to
+// be taken for a sleep of the machine rather than for an adjusted clock.
+const sleepJump = 2 * time.Second
+
+// clock notes the time. After a sleep the silence of the meantime proves
+// nothing: the sign-of-life clock starts anew and the link is probed.
+func (m *Machine) clock(now Instant) {
+	last := m.now
+	m.now = now
+	if last.Wall.IsZero() || now.Wall.Sub(last.Wall)-(now.Mono-last.Mono) < sleepJump {
+		return
+	}
+	if m.retries.Living() {
+		m.retries.Alive(now.Mono)
+	}
+	if m.timers.armed(tPing) {
+		m.pinger.Start(now.Mono)
+		m.timers.set(tPing, now.Mono)
+	}
+}
+
+func (m *Machine) dispatch(in Input) {
+	switch in.Kind {
+	case Start:
+		m.start()
+	case Stop:
+		m.stop(in.Status)
+	case Fault:
+		m.fault(in.Status)
+	case Reconnect:
+		m.reconnect(in.Status)
+	case Promote:
+		m.askPromote(in.ID)
+	case Demote:
+		m.askDemote(in.ID)
+	case Tick:
+		m.tick()
+	default:
+		m.fromLink(in)
+	}
+}
+
+// fromLink handles what belongs to an epoch.
+func (m *Machine) fromLink(in Input) {
+	switch in.Kind {
+	case Opened:
+		m.opened(in)
+		return
+	case OpenFailed:
+		m.openFailed(in)
+		return
+	case CloseDone:
+		m.settle(in.Epoch)
+		return
+	}
+	if m.state == observer.StateIdle || m.phase == leaving {
+		return
+	}
+	if in.Epoch != m.epoch {
+		m.outdated(in)
+		return
+	}
+	m.noteHeard(in.Heard)
+	switch in.Kind {
+	case Reported:
+		m.reported(in.Status, false)
+	case LinkClosed:
+		m.linkClosed(in)
+	case Sampled:
+		m.sampled(in.Sample)
+	case Ponged:
+		m.ponged(in.ID)
+	case Present:
+		m.arrived()
+	case CannotPing:
+		m.cannotPing()
+	case UpdateDone:
+		m.updateDone(in)
+	case PromoteDone, DemoteDone:
+		m.promotionDone(in)
+	}
+}
+
+// noteHeard takes over a sign of life.
+func (m *Machine) noteHeard(h Heard) {
+	if h == m.heard {
+		return
+	}
+	m.heard = h
+	m.retries.Alive(h.latest())
+}
+
+// fire asks the table for a transition. A refused one changes nothing.
+func (m *Machine) fire(event string) bool {
+	to, ok := transition(m.table, m.state, event)
+	if !ok {
+		return false
+	}
+	m.state, m.since = to, m.now
+	return true
+}
+
+// fault ends the session because code of the application panicked.
+func (m *Machine) fault(st status.Status) {
+	if m.state == observer.StateStopped {
+		return
+	}
+	m.end(policy.Decision{Action: policy.Stop, Rule: policy.RuleTerminal, Status: st}, observer.ByFault)
+}
+
+// decide asks the policy what to do about a status.
+func (m *Machine) decide(p policy.Phase, st status.Status) policy.Decision {
+	return policy.Decide(&m.cfg.Policy, policy.Facts{Phase: p, Status: st}, &m.retries, m.now.Mono)
+}
+
+func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+// head makes the header of the next event.
+func (m *Machine) head(from observer.State) observer.Header {
+	m.seq++
+	return observer.Header{
+		Session: m.cfg.Session, Seq: m.seq, Time: m.now.Wall, Elapsed: m.now.Mono,
+		Epoch: m.epoch, From: from, To: m.state,
+	}
+}
+
+// here is the header of an event that is no transition.
+func (m *Machine) here() observer.Header { return m.head(m.state) }
+
+func (m *Machine) tell(e observer.Event) { m.do(Effect{Kind: Notify, Event: e}) }
+
+// Snapshot returns a copy of the machine's facts.
+func (m *Machine) Snapshot() observer.Snapshot {
+	s := observer.Snapshot{
+		Session: m.cfg.Session, State: m.state, Seq: m.seq, Since: m.since.Wall, Epoch: m.epoch,
+		Attempt: m.trouble.attempts, Promoted: m.promoted, ViewOnly: m.viewOnly,
+		First: m.trouble.first, Last: m.trouble.last, Outages: m.outages, Stale: m.stale,
+	}
+	m.Vitals(&s)
+	if at, ok := m.timers.at(tRetry); ok {
+		s.NextAttempt = m.now.Wall.Add(at - m.now.Mono)
+	}
+	return s
+}
+
+// Vitals brings those fields of a snapshot up to date that a sample or a pong
+// may change without an effect.
+func (m *Machine) Vitals(s *observer.Snapshot) {
+	s.RTT, s.MissedPongs, s.SilentSamples = m.rtt, m.monitor.Data().MissedPongs, m.monitor.Data().NoPackets
+}
+
+// public is the status as an observer may see it as an end reason: with the
+// public code, and what it stands for as the cause (G7).
+func public(st status.Status) status.Status {
+	if st.IsZero() || st.Code.Public() == st.Code {
+		return st
+	}
+	return status.Status{Code: st.Code.Public(), Layer: st.Layer, Wire: st.Wire, Shared: st.Shared, Permanent: st.Permanent, Cause: st}
+}
+
+// errTimeout is the cause of a status that stands for a time limit of ours. It
+// is not context.DeadlineExceeded, which would read as the caller's deadline.
+func errTimeout(what string, after time.Duration) error {
+	return fmt.Errorf("%s took longer than %s", what, after)
+}
+
+var errDeaf = errors.New("two Connects ignored their cancelled context and have not returned")

@@ -1,0 +1,215 @@
+package machine
+
+import (
+	"errors"
+
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// policyPhase is where a reported status meets the session.
+func (m *Machine) policyPhase() policy.Phase {
+	switch m.phase {
+	case opening, awaiting:
+		return policy.Attempting
+	case resting:
+		return policy.Attached
+	}
+	return policy.Waiting
+}
+
+// reported judges a status of the current epoch. bare says that the loss came
+// without a reason.
+func (m *Machine) reported(st status.Status, bare bool) {
+	switch m.policyPhase() {
+	case policy.Attached:
+		m.reportedAttached(st, bare || st.Unexplained())
+	case policy.Attempting:
+		m.reportedAttempting(st)
+	default:
+		m.reportedWaiting(st)
+	}
+}
+
+// reportedAttached judges a status of the adopted link. The clock of the
+// budget starts at the loss, not at the first attempt.
+func (m *Machine) reportedAttached(st status.Status, bare bool) {
+	if !m.losing(st) {
+		m.act(m.decide(policy.Attached, st))
+		return
+	}
+	m.retries.Begin(m.now.Mono)
+	if bare && m.cfg.ReasonGrace > 0 {
+		m.interrupt(st)
+		m.phase = reasoning
+		m.timers.set(tReason, m.now.Mono+m.cfg.ReasonGrace)
+		return
+	}
+	d := m.decide(policy.Attached, st)
+	if d.Action == policy.Retry {
+		m.release(false)
+		m.interrupt(st)
+		m.retry(d, st)
+		return
+	}
+	m.trouble.blame(d.Status)
+	m.act(d)
+}
+
+// losing reports whether a status on an adopted link is a loss.
+func (m *Machine) losing(st status.Status) bool {
+	if st.Permanent {
+		return false
+	}
+	class := m.cfg.Policy.Classes.Of(st.Code)
+	return class == policy.Failure || class == policy.WithoutTransforms
+}
+
+// interrupt leaves connected. A promotion ends with the connection and is told
+// first.
+func (m *Machine) interrupt(st status.Status) {
+	m.demoteOnLoss()
+	m.dropUpdate()
+	from := m.state
+	if !m.fire(evInterrupt) {
+		return
+	}
+	m.timers.clear(tStable, tPing)
+	m.outages++
+	m.trouble = trouble{since: m.now}
+	m.trouble.blame(st)
+	m.monitor.Reset(m.now.Mono)
+	m.tell(observer.Reconnecting{Header: m.head(from), Cause: st})
+}
+
+// reasonOver goes on without a reason.
+func (m *Machine) reasonOver() {
+	m.release(false)
+	m.phase = waiting
+	m.judge(policy.Attached, m.trouble.last)
+}
+
+// reportedAttempting judges a status that comes while an attempt runs. A
+// failure ends the attempt at once instead of waiting out its time.
+func (m *Machine) reportedAttempting(st status.Status) {
+	if !m.losing(st) || m.cfg.Policy.Classes.Of(st.Code) == policy.WithoutTransforms {
+		m.act(m.decide(policy.Attempting, st))
+		return
+	}
+	m.release(false)
+	m.failed(st)
+}
+
+// reportedWaiting judges a status of a link or attempt that is already lost. A
+// failure adds to the causes; one that names the reason ends the wait for it.
+func (m *Machine) reportedWaiting(st status.Status) {
+	d := m.decide(policy.Waiting, st)
+	if d.Action == policy.Fold {
+		m.trouble.blame(st)
+		if m.phase == reasoning && !st.Unexplained() {
+			m.timers.clear(tReason)
+			m.reasonOver()
+		}
+		return
+	}
+	m.act(d)
+}
+
+// act carries out a decision that is not a retry.
+func (m *Machine) act(d policy.Decision) {
+	switch d.Action {
+	case policy.Stop:
+		m.trouble.last = d.Status
+		if m.trouble.first.IsZero() {
+			m.trouble.first = d.Status
+		}
+		m.end(d, initiatorOf(d))
+	case policy.Renegotiate:
+		m.change(change{renegotiate: true}, d.Status)
+	case policy.SwitchToViewOnly:
+		m.switchToViewOnly(d.Status)
+		if m.state == observer.StateConnected {
+			m.change(change{viewOnly: true}, d.Status)
+		}
+	case policy.Demote:
+		m.promoted = false
+		m.tell(observer.Demoted{Header: m.here(), Status: d.Status, Initiator: observer.ByStatus})
+	}
+}
+
+func (m *Machine) switchToViewOnly(st status.Status) {
+	m.viewOnly = true
+	m.tell(observer.VideoSendUnavailable{Header: m.here(), Status: st})
+}
+
+// linkClosed takes the end of a layer for a loss, whatever code came with it.
+func (m *Machine) linkClosed(in Input) {
+	st := in.Status
+	switch {
+	case in.Bare:
+		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st.Cause}
+	case !st.Permanent:
+		switch m.cfg.Policy.Classes.Of(st.Code) {
+		case policy.Terminal, policy.Failure, policy.WithoutTransforms:
+		default:
+			st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st}
+		}
+	}
+	m.reported(st, in.Bare)
+}
+
+// closedCode stands for the end of a layer that gave no code.
+func closedCode(l status.Layer) status.Code {
+	switch l {
+	case status.LayerSignaling:
+		return status.SignalingChannelClosedUnexpectedly
+	case status.LayerMedia:
+		return status.ConnectionHealthReconnect
+	}
+	return status.TaskFailed
+}
+
+// outdated judges a report of an older epoch: it changes nothing, except that
+// for a moment after the next attempt has begun the lost link may still say
+// why the session must end (G10).
+func (m *Machine) outdated(in Input) {
+	m.stale++
+	lost := in.Kind == Reported || in.Kind == LinkClosed
+	if !lost || in.Epoch == 0 || in.Epoch+1 != m.epoch || !authoritative(in.Status.Code) {
+		return
+	}
+	if m.attempt.Number == 0 || m.now.Mono >= m.attemptStarted+authority || m.phase == leaving {
+		return
+	}
+	if d := m.decide(policy.Waiting, in.Status); d.Action == policy.Stop {
+		m.act(d)
+	}
+}
+
+// authoritative codes say that there is nothing to come back to. Joined from
+// another device is not among them: the displacing session may be this one.
+func authoritative(c status.Code) bool {
+	return c == status.MeetingEnded || c == status.TURNCredentialsForbidden || c == status.AudioAttendeeRemoved
+}
+
+// reconnect recovers by hand. While an outage runs there is nothing to add.
+func (m *Machine) reconnect(st status.Status) {
+	if m.state == observer.StateConnected {
+		m.reportedAttached(st, false)
+	}
+}
+
+func initiatorOf(d policy.Decision) observer.Initiator {
+	switch d.Rule {
+	case policy.RuleStop:
+		return observer.ByApplication
+	case policy.RuleTerminal:
+		return observer.ByStatus
+	}
+	return observer.ByPolicy
+}
+
+// joinText joins two causes by their text, so that the context errors in what
+// a cancelled transport returns do not pass for the caller's.
+func joinText(a, b error) error { return errors.New(a.Error() + ": " + b.Error()) }

@@ -1,0 +1,84 @@
+package machine
+
+import (
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// change is what an update within the session is to bring about.
+type change struct{ renegotiate, viewOnly bool }
+
+func (c change) none() bool { return c == change{} }
+
+// update is the one change that is running, and what was asked meanwhile.
+type update struct {
+	id      uint64 // 0: none is running
+	now     change
+	then    change
+	because status.Status
+}
+
+// change renegotiates or switches to view-only, one update at a time.
+func (m *Machine) change(c change, because status.Status) {
+	if m.abilities&CanUpdate == 0 {
+		m.tell(observer.Updated{Header: m.here(), Renegotiate: c.renegotiate, ViewOnly: c.viewOnly, Unsupported: true})
+		return
+	}
+	if m.update.id != 0 {
+		m.update.then.renegotiate = m.update.then.renegotiate || c.renegotiate
+		m.update.then.viewOnly = m.update.then.viewOnly || c.viewOnly
+		m.update.because = because
+		return
+	}
+	m.ops++
+	m.update = update{id: m.ops, now: c}
+	m.timers.set(tUpdate, m.now.Mono+m.cfg.ConnectTimeout)
+	m.tell(observer.Updating{Header: m.here(), Renegotiate: c.renegotiate, ViewOnly: c.viewOnly, Cause: because})
+	m.do(Effect{Kind: Update, Epoch: m.epoch, ID: m.update.id, Renegotiate: c.renegotiate, ViewOnly: c.viewOnly})
+}
+
+// updateDone takes the end of the running update. One that fails has left the
+// session in doubt: it is a loss.
+func (m *Machine) updateDone(in Input) {
+	if m.update.id == 0 || in.ID != m.update.id {
+		return
+	}
+	done := m.update
+	m.update = update{}
+	m.timers.clear(tUpdate)
+	if !in.Unsupported && !in.Status.IsZero() {
+		m.lose(in.Status)
+		return
+	}
+	m.tell(observer.Updated{
+		Header: m.here(), Renegotiate: done.now.renegotiate, ViewOnly: done.now.viewOnly, Unsupported: in.Unsupported,
+	})
+	if !done.then.none() {
+		m.change(done.then, done.because)
+	}
+}
+
+func (m *Machine) updateTimedOut() {
+	m.do(Effect{Kind: CancelUpdate, Epoch: m.epoch})
+	m.update = update{}
+	m.lose(status.New(status.TaskFailed, errTimeout("update", m.cfg.ConnectTimeout)))
+}
+
+// dropUpdate forgets the running update together with its link.
+func (m *Machine) dropUpdate() {
+	if m.update.id != 0 {
+		m.do(Effect{Kind: CancelUpdate, Epoch: m.epoch})
+	}
+	m.update = update{}
+	m.timers.clear(tUpdate)
+}
+
+// lose takes a failed operation on the adopted link for a loss, whatever its
+// code: one that is neither terminal nor a failure counts as TaskFailed.
+func (m *Machine) lose(st status.Status) {
+	if !st.Permanent && !m.losing(st) && m.cfg.Policy.Classes.Of(st.Code) != policy.Terminal {
+		st = status.New(status.TaskFailed, st)
+	}
+	m.reportedAttached(st, false)
+}

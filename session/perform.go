@@ -1,0 +1,189 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session/internal/machine"
+)
+
+// perform carries out one effect. What calls the application gets a goroutine
+// of its own.
+func (s *Session) perform(e *machine.Effect) {
+	switch e.Kind {
+	case machine.Open:
+		s.open(e)
+	case machine.Finish:
+		s.finish()
+	case machine.Settle:
+		s.settle(e)
+	case machine.Notify:
+	default:
+		if l := s.lifeOf(e.Epoch); l != nil {
+			s.onLife(l, e)
+		}
+	}
+}
+
+// onLife carries out an effect on an epoch's link.
+func (s *Session) onLife(l *life, e *machine.Effect) {
+	switch e.Kind {
+	case machine.CancelOpen:
+		l.cancel(e.Status)
+	case machine.CloseLink:
+		go s.closeLink(l, e.Leave)
+	case machine.Ping:
+		if l.pinging.CompareAndSwap(false, true) {
+			go s.ping(l, e.ID)
+		}
+	case machine.Update:
+		ctx, cancel := context.WithCancel(l.ctx)
+		l.cancelUpdate = cancel
+		go s.update(ctx, cancel, l, e.ID, Change{Renegotiate: e.Renegotiate, ViewOnly: e.ViewOnly})
+	case machine.CancelUpdate:
+		l.cancelUpdate()
+	case machine.CallPromote, machine.CallDemote:
+		go s.promotion(l, e.ID, e.Kind == machine.CallDemote)
+	}
+}
+
+// open begins an epoch.
+func (s *Session) open(e *machine.Effect) {
+	l := s.begin(e.Epoch)
+	s.epoch.Store(e.Epoch)
+	s.owned.heard = l.reporter.heard
+	go s.connect(l, Attempt{
+		Epoch: e.Epoch, Number: e.Attempt.Number, Level: e.Attempt.Level, Cause: e.Attempt.Cause,
+		ViewOnly: e.Attempt.ViewOnly, WithoutTransforms: e.Attempt.WithoutTransforms,
+	})
+}
+
+var (
+	errNoLink  = errors.New("transport returned neither a link nor an error")
+	errTooLate = errors.New("the link opened after its attempt had been given up")
+)
+
+// connect runs one Connect.
+func (s *Session) connect(l *life, a Attempt) {
+	var link Link
+	guard("Transport.Connect", func() (err error) {
+		if link, err = s.cfg.Transport.Connect(l.ctx, a, l.reporter); err == nil && link == nil {
+			return errNoLink
+		}
+		return err
+	}, func(err error) { s.dialed(l, link, err) })
+}
+
+// dialed reports how a Connect ended. A link that comes after its attempt was
+// given up is closed here, unread.
+func (s *Session) dialed(l *life, link Link, err error) {
+	switch {
+	case err != nil:
+		s.notOpened(l, err)
+	case l.ctx.Err() != nil:
+		s.closeQuietly(l, link, false, func() { s.notOpened(l, errTooLate) })
+	default:
+		s.mu.Lock()
+		l.link = link
+		s.mu.Unlock()
+		s.post(machine.Input{Kind: machine.Opened, Epoch: l.epoch, Abilities: abilities(link)})
+	}
+}
+
+func (s *Session) notOpened(l *life, err error) {
+	st := s.statusOf(l, err)
+	s.bury(l, err)
+	s.post(machine.Input{Kind: machine.OpenFailed, Epoch: l.epoch, Status: st})
+}
+
+// closeLink closes a link and everything else of its epoch.
+func (s *Session) closeLink(l *life, leave bool) {
+	s.mu.Lock()
+	link := l.link
+	s.mu.Unlock()
+	s.closeQuietly(l, link, leave, func() {
+		s.bury(l, status.Left)
+		s.post(machine.Input{Kind: machine.CloseDone, Epoch: l.epoch})
+	})
+}
+
+// closeQuietly closes a link within the close grace. An error or a panic of
+// Leave or Close changes nothing: the link is given up.
+func (s *Session) closeQuietly(l *life, link Link, leave bool, then func()) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), s.cfg.CloseGrace)
+	closed := func(error) { cancel(); then() }
+	shut := func(error) { guard("Link.Close", func() error { return link.Close(ctx) }, closed) }
+	leaver, ok := abilityOf[Leaver](link)
+	if !leave || !ok {
+		shut(nil)
+		return
+	}
+	guard("Leaver.Leave", func() error { return leaver.Leave(ctx) }, shut)
+}
+
+// ping sends one ping. Only a panic or a missing ability is reported: the
+// verdict is the core's, by the pong that comes or does not.
+func (s *Session) ping(l *life, id uint64) {
+	ctx, cancel := context.WithTimeout(l.ctx, s.cfg.PingInterval)
+	pinger, _ := abilityOf[Pinger](l.link)
+	guard("Pinger.Ping", func() error { return pinger.Ping(ctx, id) }, func(err error) {
+		cancel()
+		l.pinging.Store(false)
+		var panicked *observer.PanicError
+		switch {
+		case errors.As(err, &panicked):
+			s.post(machine.Input{Kind: machine.Reported, Epoch: l.epoch, Status: status.New(status.TaskFailed, err)})
+		case errors.Is(err, errors.ErrUnsupported):
+			s.post(machine.Input{Kind: machine.CannotPing, Epoch: l.epoch})
+		}
+	})
+}
+
+// update runs one Update.
+func (s *Session) update(ctx context.Context, cancel context.CancelFunc, l *life, id uint64, c Change) {
+	updater, _ := abilityOf[Updater](l.link)
+	guard("Updater.Update", func() error { return updater.Update(ctx, c) }, func(err error) {
+		cancel()
+		s.post(s.doneInput(machine.UpdateDone, l, id, err))
+	})
+}
+
+// doneInput reports how an operation on a link ended.
+func (s *Session) doneInput(k machine.Kind, l *life, id uint64, err error) machine.Input {
+	in := machine.Input{Kind: k, Epoch: l.epoch, ID: id}
+	if in.Unsupported = errors.Is(err, errors.ErrUnsupported); !in.Unsupported {
+		in.Status = s.statusOf(l, err)
+	}
+	return in
+}
+
+// statusOf says what an error of the transport means. The end of a context of
+// ours is told in words only, so that it does not pass for one of the caller's.
+func (s *Session) statusOf(l *life, err error) status.Status {
+	st := policy.StatusOf(err)
+	if l.ctx.Err() != nil && isContextError(st.Cause) {
+		st.Cause = errors.New(st.Cause.Error())
+	}
+	return st
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// guard calls f, and then with its error. A panic, or leaving the goroutine with
+// runtime.Goexit, becomes an error too.
+func guard(where string, f func() error, then func(error)) {
+	var err error = &observer.PanicError{Where: where, Value: "the goroutine was left with runtime.Goexit"}
+	defer func() {
+		if p := recover(); p != nil {
+			err = &observer.PanicError{Where: where, Value: p, Stack: debug.Stack()}
+		}
+		then(err)
+	}()
+	err = f()
+}

@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session/internal/machine"
+)
+
+// promotion is a Promote or Demote that the application waits for.
+type promotion struct {
+	ctx         context.Context
+	credentials Credentials
+	answer      chan error
+}
+
+// Promote asks the server to take the session into its primary meeting, and
+// returns when that is acknowledged. The promotion ends with the connection,
+// at the latest: observers are told Demoted then. The error is ErrNotConnected,
+// ErrBusy, ErrStopped, errors.ErrUnsupported if the link is no Promoter, the
+// cause of ctx, or what the link's Promote returned, as a status.
+func (s *Session) Promote(ctx context.Context, c Credentials) error {
+	return s.askPromotion(machine.Promote, promotion{ctx: ctx, credentials: c, answer: make(chan error, 1)})
+}
+
+// Demote leaves the promotion; without one it does nothing. The errors are
+// those of Promote. The session counts as demoted even if the link's Demote
+// failed.
+func (s *Session) Demote(ctx context.Context) error {
+	return s.askPromotion(machine.Demote, promotion{ctx: ctx, answer: make(chan error, 1)})
+}
+
+func (s *Session) askPromotion(k machine.Kind, p promotion) error {
+	if s.stopping.Load() {
+		return ErrStopped
+	}
+	id := s.ops.Add(1)
+	s.mu.Lock()
+	if s.pending == nil {
+		s.pending = make(map[uint64]*promotion)
+	}
+	s.pending[id] = &p
+	s.mu.Unlock()
+	s.post(machine.Input{Kind: k, ID: id})
+	return s.awaitPromotion(p)
+}
+
+func (s *Session) awaitPromotion(p promotion) error {
+	select {
+	case err := <-p.answer:
+		return err
+	case <-p.ctx.Done():
+		return context.Cause(p.ctx)
+	case <-s.done:
+		return ErrStopped
+	}
+}
+
+// promotion runs one Promote or Demote on a link. It ends with the context of
+// whoever asked, and with the link.
+func (s *Session) promotion(l *life, id uint64, demote bool) {
+	s.mu.Lock()
+	p := s.pending[id]
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(l.ctx, s.cfg.ConnectTimeout)
+	release := context.AfterFunc(p.ctx, cancel)
+	promoter, _ := abilityOf[Promoter](l.link)
+	kind := machine.PromoteDone
+	guard("Promoter", func() error {
+		if demote {
+			kind = machine.DemoteDone
+			return promoter.Demote(ctx)
+		}
+		return promoter.Promote(ctx, p.credentials)
+	}, func(err error) {
+		release()
+		cancel()
+		s.post(s.doneInput(kind, l, id, err))
+	})
+}
+
+// settle answers a Promote or Demote.
+func (s *Session) settle(e *machine.Effect) {
+	s.mu.Lock()
+	p := s.pending[e.ID]
+	delete(s.pending, e.ID)
+	s.mu.Unlock()
+	if p != nil {
+		p.answer <- answerOf(e)
+	}
+}
+
+// answerOf translates an outcome.
+func answerOf(e *machine.Effect) error {
+	switch e.Outcome {
+	case machine.Done:
+		return nil
+	case machine.NotConnected:
+		return ErrNotConnected
+	case machine.Unsupported:
+		return fmt.Errorf("session: the link cannot be promoted: %w", errors.ErrUnsupported)
+	case machine.Busy:
+		return ErrBusy
+	case machine.Lost:
+		return fmt.Errorf("%w: the connection was lost meanwhile", ErrNotConnected)
+	}
+	return fmt.Errorf("session: promotion: %w", statusError(e.Status))
+}
+
+func statusError(st status.Status) error {
+	if st.IsZero() {
+		return status.TaskFailed
+	}
+	return st
+}

@@ -1,0 +1,300 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session/internal/machine"
+)
+
+// State is where a session is in its life.
+type State = observer.State
+
+// Snapshot is a copy of what a session knows of itself.
+type Snapshot = observer.Snapshot
+
+// The states.
+const (
+	StateIdle         = observer.StateIdle
+	StateConnecting   = observer.StateConnecting
+	StateConnected    = observer.StateConnected
+	StateReconnecting = observer.StateReconnecting
+	StateStopped      = observer.StateStopped
+)
+
+// Session keeps one media session attached. Make it with New; the zero value
+// does not work. All methods may be called from any goroutine.
+type Session struct {
+	cfg   *Config // effective
+	birth time.Time
+	// base is the context of everything that the session starts; Stop cancels
+	// it before anything else happens.
+	base   context.Context
+	cancel context.CancelCauseFunc
+
+	started  atomic.Bool
+	stopping atomic.Bool
+	values   context.Context // Start's context, for its values; set before the first input
+	epoch    atomic.Uint64   // of the current life; reports of others are stale
+	stale    atomic.Uint64   // reports dropped before they reached the core
+	ops      atomic.Uint64   // the last ID given to a Promote or Demote
+
+	box   mailbox
+	owned owned
+
+	mu      sync.Mutex // guards what follows; nothing is called out to under it
+	snap    observer.Snapshot
+	lives   []*life
+	watch   []*dispatcher
+	err     *Error
+	changed chan struct{} // closed at the next change of state or error; nil: nobody waits
+	pending map[uint64]*promotion
+	ending  ending
+	done    chan struct{}
+}
+
+// owned belongs to whoever drains the mailbox.
+type owned struct {
+	core  *machine.Machine
+	in    machine.Input
+	timer *time.Timer
+	armed bool // the timer runs, set to due
+	due   time.Duration
+	heard func() machine.Heard // of the current epoch
+	// trace sees every input and its effects before they are performed.
+	trace func(machine.Instant, machine.Input, []machine.Effect)
+}
+
+// New makes a session that does nothing until Start or Run. It fails with
+// everything that is wrong with the config.
+func New(cfg Config) (*Session, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.Effective()
+	s := &Session{cfg: &cfg, birth: time.Now(), done: make(chan struct{})}
+	s.base, s.cancel = context.WithCancelCause(context.Background())
+	s.owned.core = machine.New(cfg.machine())
+	s.snap = s.owned.core.Snapshot()
+	for _, o := range cfg.Observers {
+		s.watch = append(s.watch, &dispatcher{s: s, o: o})
+	}
+	return s, nil
+}
+
+// Start connects. It returns nil once the session is connected, and otherwise
+// the reason it stopped. The context bounds the start alone: if it ends before
+// the session is connected, the session stops with the context's cause. Its
+// values reach Transport.Connect; its end afterwards means nothing.
+//
+// A second call returns ErrStarted: a new call takes a new session.
+func (s *Session) Start(ctx context.Context) error {
+	if !s.started.CompareAndSwap(false, true) {
+		return ErrStarted
+	}
+	if ctx.Err() != nil {
+		s.stop(context.Cause(ctx))
+		return s.waitConnected(context.Background())
+	}
+	s.values = ctx
+	release := context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })
+	defer release()
+	s.post(machine.Input{Kind: machine.Start})
+	return s.waitConnected(context.Background())
+}
+
+// Run starts the session and serves until it has stopped. The context is the
+// session's life: when it ends the session stops with the context's cause. Run
+// returns nil after Stop or Close, and the reason otherwise.
+func (s *Session) Run(ctx context.Context) error {
+	if err := s.Start(ctx); err == ErrStarted { //nolint:errorlint // Start returns it bare; a stop reason may wrap one
+		return err
+	}
+	release := context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })
+	defer release()
+	<-s.done
+	if err := s.reason(); err != nil && !err.asked() {
+		return err
+	}
+	return nil
+}
+
+// Stop ends the session with status.Left and returns at once; it may be called
+// any number of times, before Start too. It wins over everything: what is
+// running is cancelled, and nothing is opened afterwards.
+func (s *Session) Stop() { s.stop(nil) }
+
+// stop latches first, by cancelling every context, and tells the core then.
+func (s *Session) stop(cause error) {
+	if s.stopping.Swap(true) {
+		return
+	}
+	s.cancel(status.Left)
+	s.post(machine.Input{Kind: machine.Stop, Status: status.New(status.Left, cause)})
+}
+
+// Wait waits until the session has ended: Done is closed. It returns the cause
+// of ctx if that ends first, and nil otherwise; Err has the reason. Called
+// inside an observer it returns after the observer grace.
+func (s *Session) Wait(ctx context.Context) error {
+	select {
+	case <-s.done:
+		return nil
+	default:
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Close is Stop and Wait. It takes at most the close grace and the observer
+// grace, whatever transport and observers do, and returns nil.
+func (s *Session) Close() error {
+	s.Stop()
+	<-s.done
+	return nil
+}
+
+// Done is closed when the session has ended, every observer has heard Stopped
+// or has used up its grace, and nothing of the session is left.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err returns nil until the session has stopped, and then an *Error, after
+// Stop too: errors.Is(err, status.Left).
+func (s *Session) Err() error {
+	if err := s.reason(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *Session) reason() *Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// State returns the state the session is in.
+func (s *Session) State() State { return s.Snapshot().State }
+
+// Snapshot returns a copy of what the session knows of itself.
+func (s *Session) Snapshot() Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshot()
+}
+
+// snapshot is Snapshot with the lock held.
+func (s *Session) snapshot() Snapshot {
+	snap := s.snap
+	snap.Stale += s.stale.Load()
+	return snap
+}
+
+// Link returns the link while the session is connected.
+func (s *Session) Link() (Link, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.life(s.snap.Epoch); l != nil && s.snap.State == StateConnected {
+		return l.link, true
+	}
+	return nil, false
+}
+
+// WaitConnected waits until the session is connected. It returns an *Error
+// once the session has stopped, and the cause of ctx if that ends first.
+func (s *Session) WaitConnected(ctx context.Context) error {
+	return s.waitConnected(ctx)
+}
+
+func (s *Session) waitConnected(ctx context.Context) error {
+	for {
+		connected, changed, err := s.progress()
+		switch {
+		case err != nil:
+			return err
+		case connected:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// progress tells how far the session is, and what to wait for.
+func (s *Session) progress() (connected bool, changed <-chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false, nil, s.err
+	}
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.snap.State == StateConnected, s.changed, nil
+}
+
+// Reconnect asks for a recovery by hand: a connected session drops its link
+// and connects anew, with reason as the cause. A session that is connecting or
+// reconnecting has that in hand: nothing is added, nil is returned. The error
+// is ErrNotConnected before Start and ErrStopped at the end.
+func (s *Session) Reconnect(reason error) error {
+	switch state := s.State(); {
+	case state == StateIdle:
+		return fmt.Errorf("%w: the session was not started", ErrNotConnected)
+	case state == StateStopped || s.stopping.Load():
+		return ErrStopped
+	}
+	s.post(machine.Input{Kind: machine.Reconnect, Status: status.Status{
+		Code: status.ConnectionHealthReconnect, Layer: status.LayerClient, Cause: reason,
+	}})
+	return nil
+}
+
+// Subscribe adds an observer to a running session and returns what it has
+// missed as a snapshot: the first event that it hears is the one after
+// Snapshot.Seq. Calling unsubscribe ends the delivery; a callback that is
+// running is not waited for. A session that has ended tells nothing any more.
+func (s *Session) Subscribe(o observer.Observer) (now Snapshot, unsubscribe func()) {
+	d := &dispatcher{s: s, o: o}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil && o != nil {
+		s.watch = append(s.watch, d)
+	}
+	return s.snapshot(), func() { s.unsubscribe(d) }
+}
+
+func (s *Session) unsubscribe(d *dispatcher) {
+	d.abandon()
+	s.mu.Lock()
+	for i, other := range s.watch {
+		if other == d {
+			s.watch = append(s.watch[:i:i], s.watch[i+1:]...)
+			break
+		}
+	}
+	s.mu.Unlock()
+	s.delivered(d)
+}
+
+// instant reads both clocks.
+func (s *Session) instant() machine.Instant {
+	now := time.Now()
+	return machine.Instant{Mono: now.Sub(s.birth), Wall: now.Round(0)}
+}
+
+// classes is what the session's policy makes of the codes.
+func (s *Session) classes() policy.Classes { return s.cfg.Policy.Classes }

@@ -1,0 +1,114 @@
+package session
+
+import (
+	"context"
+
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// Transport opens links to the server. The application implements it.
+type Transport interface {
+	// Connect opens one link and returns once media may flow. The session
+	// calls it from a goroutine of its own, one call at a time; a call that
+	// ignores its cancelled context for longer than the close grace is left
+	// behind, and after two of those the session ends.
+	//
+	// The context is cancelled when the attempt is given up: because its time
+	// is over, because a failure was reported through r, or because the session
+	// stops. It carries the values of Start's context. It may also end any time
+	// after Connect has returned, so a link must not depend on it.
+	//
+	// On failure Connect closes what it has opened and returns an error. A
+	// status.Code or status.Status in it says what happened; without one it
+	// counts as status.TaskFailed, which is retried. A backoff.PermanentError is
+	// never retried. What a cancelled Connect returns still matters: a code in
+	// it names the step that hung.
+	//
+	// Reports may be made through r from the first moment on, until the link's
+	// Close has returned.
+	Connect(ctx context.Context, a Attempt, r *Reporter) (Link, error)
+}
+
+// Attempt tells a Transport what is asked of it.
+type Attempt struct {
+	// Epoch numbers the links of a session; it grows with every attempt.
+	Epoch uint64
+	// Number counts the attempts of this outage, or of the first connect, from 1.
+	Number int
+	// Level is how much is to be rebuilt.
+	Level policy.Level
+	// Cause is the last status that made the attempt necessary; zero for the
+	// first attempt of a session.
+	Cause status.Status
+	// ViewOnly asks for a link that receives video but sends none.
+	ViewOnly bool
+	// WithoutTransforms asks for a link without media transforms, after they
+	// have failed.
+	WithoutTransforms bool
+}
+
+// Link is one open connection. The session closes it exactly once.
+type Link interface {
+	// Close releases everything that belongs to the link. Its context ends with
+	// the close grace; a Close that takes longer is left behind. After Close has
+	// returned the link reports nothing any more.
+	Close(ctx context.Context) error
+}
+
+// The optional abilities of a Link are found by type assertion, also on what
+// an Unwrap() Link method returns. errors.ErrUnsupported from any of them
+// means that the link has not got the ability after all.
+type (
+	// Pinger sends signaling pings.
+	Pinger interface {
+		// Ping sends the ping with this id. The answer is reported with
+		// Reporter.Pong(id), by Ping itself or later; an error is no verdict,
+		// the missing answer is. The context ends with the ping interval.
+		Ping(ctx context.Context, id uint64) error
+	}
+
+	// Updater changes an open link. One call runs at a time.
+	Updater interface {
+		// Update brings the change about and returns when it is in force. An
+		// error is taken for the loss of the link.
+		Update(ctx context.Context, change Change) error
+	}
+
+	// Promoter takes part in a primary meeting.
+	Promoter interface {
+		// Promote returns when the server has acknowledged the promotion.
+		Promote(ctx context.Context, c Credentials) error
+		// Demote leaves the promotion. It counts as left even on an error.
+		Demote(ctx context.Context) error
+	}
+
+	// Leaver says goodbye to the server. It is called before Close when the
+	// application ends the session, within the same close grace.
+	Leaver interface {
+		Leave(ctx context.Context) error
+	}
+)
+
+// Change is what an Updater is asked for; several may be asked for at once.
+type Change struct {
+	// Renegotiate restarts local video and negotiates media anew.
+	Renegotiate bool
+	// ViewOnly ends sending video.
+	ViewOnly bool
+}
+
+// abilityOf finds an optional ability of a link, through wrappers.
+func abilityOf[A any](l Link) (ability A, ok bool) {
+	for l != nil {
+		if ability, ok = l.(A); ok {
+			return ability, true
+		}
+		wrapper, wraps := l.(interface{ Unwrap() Link })
+		if !wraps {
+			break
+		}
+		l = wrapper.Unwrap()
+	}
+	return ability, false
+}
