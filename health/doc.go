@@ -11,12 +11,13 @@
 // Everything is pure and deterministic: nothing reads a clock, starts a
 // goroutine, takes a lock or keeps a reference to its arguments. Time is an
 // argument, a time.Duration on one monotonic clock whose origin is the caller's
-// choice. Every type is a plain value: assigning it makes an independent copy.
+// choice. Every type is a plain value that assigning copies, except that a
+// [Window], and so [Data] and [Monitor], shares its values until it is cloned.
 // Nothing is safe for concurrent use without a lock of the caller's, except
 // that constants, configurations and other values may be read by many
 // goroutines while none writes. No input panics, however absurd: clocks that
 // run backwards, falling totals, NaN and infinities all have a defined result.
-// Sampling and evaluating do not allocate.
+// Sampling and evaluating do not allocate after the first sample.
 //
 // # Configuration
 //

@@ -3,6 +3,7 @@ package health
 import (
 	"encoding/binary"
 	"math"
+	"reflect"
 	"testing"
 	"time"
 
@@ -108,7 +109,7 @@ type rig struct {
 // a NaN among them would not equal itself. All other numbers are finite.
 func (r rig) same(o rig) bool {
 	r.audio.limits, o.audio.limits = UnusableAudioConfig{}, UnusableAudioConfig{}
-	return r == o
+	return reflect.DeepEqual(r, o)
 }
 
 // step performs one operation and checks what must hold of its result.
@@ -208,6 +209,7 @@ func FuzzMonitor(f *testing.F) {
 		r := rig{reconnection: NewReconnection(c.Reconnection), audio: NewUnusableAudio(c.UnusableAudio), pinger: NewPinger(b.time(0))}
 		for len(b) > 0 {
 			twin, rest := r, b
+			twin.monitor = r.monitor.Clone()
 			r.step(t, &b)
 			r.check(t)
 			twin.step(t, &rest)

@@ -4,7 +4,7 @@ import "time"
 
 // Monitor condenses reports into Data, by the rules of the reference. The zero
 // value takes every report but signal strength, as a stopped one does; Start
-// makes it complete. A copy is independent.
+// makes it complete. Plain copies share the minute windows: copy with Clone.
 //
 // Besides the data it remembers the totals of the last report and whether any
 // traffic was ever seen. That memory outlives Reset, because the counters
@@ -43,6 +43,14 @@ func (m *Monitor) SetStart(now time.Duration) { m.data.start(now) }
 // Data gives the evidence collected so far. The pointer leads into the monitor:
 // it stays valid and shows later changes; copy what is to be kept.
 func (m *Monitor) Data() *Data { return &m.data }
+
+// Clone gives an independent copy.
+func (m *Monitor) Clone() Monitor {
+	c := *m
+	c.data.AudioReceived = m.data.AudioReceived.Clone()
+	c.data.AudioLoss = m.data.AudioLoss.Clone()
+	return c
+}
 
 // Sample takes in one metrics report.
 //

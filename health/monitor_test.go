@@ -77,7 +77,8 @@ func TestMonitorRejected(t *testing.T) {
 			var m Monitor
 			m.Start(0)
 			m.Sample(1, good(100, 10))
-			want := *m.Data()
+			before := m.Clone()
+			want := *before.Data()
 			s := good(200, 20)
 			s.SpeakerDelay, s.AudioPacketsSent, s.PublishedVideoSources, s.ContentShare = Some(33), Some(0), 3, true
 			s.Video = Video{Started: true, Streams: 1, EncodeTime: 5}
@@ -266,13 +267,14 @@ func TestMonitorStopped(t *testing.T) {
 	assert.True(t, m.Signal(5, 0))
 }
 
-func TestMonitorCopy(t *testing.T) {
+func TestMonitorClone(t *testing.T) {
 	var m Monitor
 	m.Start(0)
 	m.Sample(1, good(1, 0))
-	c := m
-	want := *c.Data()
+	c := m.Clone()
+	want := []float64{50}
 	m.Sample(2, good(1, 0))
 	m.MissedPong()
-	assert.Equal(t, want, *c.Data())
+	assert.Equal(t, want, list(&c.Data().AudioReceived))
+	assert.Zero(t, c.Data().MissedPongs)
 }

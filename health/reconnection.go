@@ -69,8 +69,8 @@ func (p *Reconnection) Dead(now time.Duration, d *Data) bool {
 
 // Reason says in words, with numbers, for a log, which conditions d meets: the
 // counts as they stand in d, whether or not the wait is over, and the speaker
-// delay if the last Evaluate found it too long for too many evaluations. Without any it is
-// empty.
+// delay if the last Evaluate found it too long once too often. Without any it
+// is empty.
 func (p *Reconnection) Reason(d *Data) string {
 	if !p.on {
 		return ""

@@ -5,16 +5,29 @@ package health
 const WindowSize = 60
 
 // Window holds the last WindowSize values, newest first. The zero value is
-// empty. It contains its values, so a copy is independent and a Push allocates
-// nothing.
+// empty. Only the first Push allocates, so that what never pushes stays small.
+// Plain copies share the values: copy with Clone.
 type Window struct {
-	values [WindowSize]float64 // ring
-	newest uint8               // index of the newest value; always < WindowSize
-	length uint8               // how many are valid; always <= WindowSize
+	values *[WindowSize]float64 // ring; nil while empty
+	newest uint8                // index of the newest value; always < WindowSize
+	length uint8                // how many are valid; always <= WindowSize
+}
+
+// Clone gives an independent copy.
+func (w *Window) Clone() Window {
+	c := *w
+	if w.values != nil {
+		values := *w.values
+		c.values = &values
+	}
+	return c
 }
 
 // Push adds v as the newest value; a full window loses its oldest.
 func (w *Window) Push(v float64) {
+	if w.values == nil {
+		w.values = new([WindowSize]float64)
+	}
 	w.newest = (w.newest + 1) % WindowSize
 	w.values[w.newest] = v
 	w.length = min(w.length+1, WindowSize)

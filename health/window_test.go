@@ -35,6 +35,11 @@ func TestWindowBounds(t *testing.T) {
 	for _, i := range []int{-1, 2, WindowSize, int(^uint(0) >> 1)} {
 		assert.Zero(t, w.At(i), i)
 	}
+	for range WindowSize {
+		w.Push(5)
+	}
+	assert.Equal(t, 5.0, w.At(WindowSize-1))
+	assert.Zero(t, w.At(WindowSize), "does not turn round to the newest")
 }
 
 func TestWindowSum(t *testing.T) {
@@ -61,10 +66,10 @@ func TestWindowSumOrder(t *testing.T) {
 	assert.Equal(t, 1.0, w.Sum(3), "newest first")
 }
 
-func TestWindowCopy(t *testing.T) {
+func TestWindowClone(t *testing.T) {
 	var w Window
 	w.Push(1)
-	c := w
+	c := w.Clone()
 	w.Push(2)
 	assert.Equal(t, []float64{1}, list(&c))
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 )
@@ -30,9 +31,16 @@ func (s *Session) post(in machine.Input) {
 	}
 }
 
-// postLatest is post for what only the newest counts of.
-func (s *Session) postLatest(in machine.Input) {
-	if s.box.putLatest(&in) {
+// postSample replaces the sample that waits.
+func (s *Session) postSample(epoch uint64, sample *health.Sample) {
+	if s.box.putSample(epoch, sample) {
+		s.drain()
+	}
+}
+
+// postPong replaces the pong that waits.
+func (s *Session) postPong(epoch, id uint64) {
+	if s.box.putPong(epoch, id) {
 		s.drain()
 	}
 }
@@ -48,7 +56,7 @@ func (s *Session) drain() {
 		}
 	}()
 	for range drainBatch {
-		if !s.box.take(&s.owned.in) {
+		if !s.box.take(&s.owned.in, &s.owned.sample) {
 			returned = true
 			return
 		}

@@ -34,7 +34,7 @@ func (s *Session) delivered(d *dispatcher) {
 
 // finish lets go of everything once the core is done.
 func (s *Session) finish() {
-	s.cancel(status.Left)
+	s.latch()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ending.begun = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 )
 
@@ -22,11 +23,24 @@ type life struct {
 // begin makes the life of a new epoch.
 func (s *Session) begin(epoch uint64) *life {
 	l := &life{epoch: epoch, reporter: &Reporter{s: s, epoch: epoch}}
-	l.ctx, l.cancel = context.WithCancelCause(attemptContext{s.base, s.values})
+	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(s.values))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lives = append(s.lives, l)
+	if s.latched {
+		l.cancel(status.Left)
+	}
 	return l
+}
+
+// latch cancels the context of every life, and of every one that begins later.
+func (s *Session) latch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latched = true
+	for _, l := range s.lives {
+		l.cancel(status.Left)
+	}
 }
 
 // life finds an epoch's life, with the lock held.
@@ -57,21 +71,6 @@ func (s *Session) bury(l *life, cause error) {
 			return
 		}
 	}
-}
-
-// attemptContext ends with the session and has the values of Start's context.
-type attemptContext struct {
-	context.Context
-	values context.Context
-}
-
-// Value looks in the session's own context first, where package context finds
-// what it needs to pass on the cancellation without a goroutine.
-func (c attemptContext) Value(key any) any {
-	if v := c.Context.Value(key); v != nil || c.values == nil {
-		return v
-	}
-	return c.values.Value(key)
 }
 
 // abilities lists what a link can do.

@@ -3,6 +3,7 @@ package session
 import (
 	"sync"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 )
@@ -19,14 +20,11 @@ type mailbox struct {
 	next    int  // index of the oldest input in queue
 	running bool // somebody drains
 	full    bool // a terminal report was taken beyond maxReports
-	sample  latest
-	pong    latest
-}
-
-// latest is a slot in which the newest input wins.
-type latest struct {
-	in  machine.Input
-	set bool
+	// Of samples and pongs only the newest waits.
+	sample      health.Sample
+	sampleEpoch uint64 // 0: none waits
+	pong        uint64
+	pongEpoch   uint64 // 0: none waits
 }
 
 // put queues an input and reports whether the caller must drain.
@@ -53,15 +51,19 @@ func (b *mailbox) putReport(in machine.Input, classes policy.Classes) (drain, ta
 	return b.claim(), true
 }
 
-// putLatest replaces what waits in the slot of the input's kind.
-func (b *mailbox) putLatest(in *machine.Input) (drain bool) {
+// putSample replaces the sample that waits.
+func (b *mailbox) putSample(epoch uint64, sample *health.Sample) (drain bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	slot := &b.sample
-	if in.Kind == machine.Ponged {
-		slot = &b.pong
-	}
-	slot.in, slot.set = *in, true
+	b.sample, b.sampleEpoch = *sample, epoch
+	return b.claim()
+}
+
+// putPong replaces the pong that waits.
+func (b *mailbox) putPong(epoch, id uint64) (drain bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pong, b.pongEpoch = id, epoch
 	return b.claim()
 }
 
@@ -71,9 +73,10 @@ func (b *mailbox) claim() bool {
 	return mine
 }
 
-// take moves the next input into in: queued ones first, then the slots. When
-// there is none the mailbox is idle again and take reports false.
-func (b *mailbox) take(in *machine.Input) bool {
+// take moves the next input into in: queued ones first, then the newest pong,
+// then the newest sample, which goes to sample. When there is none the mailbox
+// is idle again and take reports false.
+func (b *mailbox) take(in *machine.Input, sample *health.Sample) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -82,10 +85,13 @@ func (b *mailbox) take(in *machine.Input) bool {
 		b.queue[b.next] = machine.Input{}
 		b.next++
 		b.shrink()
-	case b.pong.set:
-		*in, b.pong.set = b.pong.in, false
-	case b.sample.set:
-		*in, b.sample.set = b.sample.in, false
+	case b.pongEpoch != 0:
+		*in = machine.Input{Kind: machine.Ponged, Epoch: b.pongEpoch, ID: b.pong}
+		b.pongEpoch = 0
+	case b.sampleEpoch != 0:
+		*sample = b.sample
+		*in = machine.Input{Kind: machine.Sampled, Epoch: b.sampleEpoch, Sample: sample}
+		b.sampleEpoch = 0
 	default:
 		b.running = false
 		return false
@@ -94,7 +100,7 @@ func (b *mailbox) take(in *machine.Input) bool {
 }
 
 // keepQueue is the capacity that an empty queue keeps.
-const keepQueue = 2
+const keepQueue = 1
 
 // shrink gives an empty queue back, so that an idle session stays small.
 func (b *mailbox) shrink() {

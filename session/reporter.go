@@ -56,7 +56,7 @@ func (r *Reporter) Present() { r.report(machine.Input{Kind: machine.Present}) }
 // Pong reports the answer to the ping with this id.
 func (r *Reporter) Pong(id uint64) {
 	if r.live() {
-		r.s.postLatest(machine.Input{Kind: machine.Ponged, Epoch: r.epoch, ID: id})
+		r.s.postPong(r.epoch, id)
 	}
 }
 
@@ -64,7 +64,7 @@ func (r *Reporter) Pong(id uint64) {
 // faster than they are judged, the newest one counts.
 func (r *Reporter) Sample(hs health.Sample) {
 	if r.live() {
-		r.s.postLatest(machine.Input{Kind: machine.Sampled, Epoch: r.epoch, Sample: hs})
+		r.s.postSample(r.epoch, &hs)
 	}
 }
 

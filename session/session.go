@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -31,13 +32,8 @@ const (
 // Session keeps one media session attached. Make it with New; the zero value
 // does not work. All methods may be called from any goroutine.
 type Session struct {
-	cfg   *Config // effective
-	birth time.Time
-	// base is the context of everything that the session starts; Stop cancels
-	// it before anything else happens.
-	base   context.Context
-	cancel context.CancelCauseFunc
-
+	cfg      *Config // effective
+	birth    time.Time
 	started  atomic.Bool
 	stopping atomic.Bool
 	values   context.Context // Start's context, for its values; set before the first input
@@ -51,6 +47,7 @@ type Session struct {
 	mu      sync.Mutex // guards what follows; nothing is called out to under it
 	snap    observer.Snapshot
 	lives   []*life
+	latched bool // the session ends: every life's context is cancelled
 	watch   []*dispatcher
 	err     *Error
 	changed chan struct{} // closed at the next change of state or error; nil: nobody waits
@@ -61,12 +58,13 @@ type Session struct {
 
 // owned belongs to whoever drains the mailbox.
 type owned struct {
-	core  *machine.Machine
-	in    machine.Input
-	timer *time.Timer
-	armed bool // the timer runs, set to due
-	due   time.Duration
-	heard func() machine.Heard // of the current epoch
+	core   *machine.Machine
+	in     machine.Input
+	sample health.Sample // what in points to
+	timer  *time.Timer
+	armed  bool // the timer runs, set to due
+	due    time.Duration
+	heard  func() machine.Heard // of the current epoch
 	// trace sees every input and its effects before they are performed.
 	trace func(machine.Instant, machine.Input, []machine.Effect)
 }
@@ -79,7 +77,6 @@ func New(cfg Config) (*Session, error) {
 	}
 	cfg = cfg.Effective()
 	s := &Session{cfg: &cfg, birth: time.Now(), done: make(chan struct{})}
-	s.base, s.cancel = context.WithCancelCause(context.Background())
 	s.owned.core = machine.New(cfg.machine())
 	s.snap = s.owned.core.Snapshot()
 	for _, o := range cfg.Observers {
@@ -130,12 +127,13 @@ func (s *Session) Run(ctx context.Context) error {
 // running is cancelled, and nothing is opened afterwards.
 func (s *Session) Stop() { s.stop(nil) }
 
-// stop latches first, by cancelling every context, and tells the core then.
+// stop latches first, by cancelling every context, and tells the core then:
+// nothing that a drain elsewhere starts meanwhile gets a live context.
 func (s *Session) stop(cause error) {
 	if s.stopping.Swap(true) {
 		return
 	}
-	s.cancel(status.Left)
+	s.latch()
 	s.post(machine.Input{Kind: machine.Stop, Status: status.New(status.Left, cause)})
 }
 
@@ -240,10 +238,13 @@ func (s *Session) progress() (connected bool, changed <-chan struct{}, err error
 	if s.err != nil {
 		return false, nil, s.err
 	}
+	if s.snap.State == StateConnected {
+		return true, nil, nil
+	}
 	if s.changed == nil {
 		s.changed = make(chan struct{})
 	}
-	return s.snap.State == StateConnected, s.changed, nil
+	return false, s.changed, nil
 }
 
 // Reconnect asks for a recovery by hand: a connected session drops its link

@@ -67,7 +67,32 @@ func newCall(o Options, h Handler) *Call {
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.sending, c.stopSending = context.WithCancel(c.ctx)
+	if o.ViewOnly {
+		c.stopSending()
+	}
 	return c
+}
+
+// during runs f, which Close then waits for, unless the call is being closed. It
+// is for goroutines that are not the call's own.
+func (c *Call) during(f func()) {
+	c.mu.Lock()
+	over := c.ctx.Err() != nil
+	if !over {
+		c.tasks.Add(1)
+	}
+	c.mu.Unlock()
+	if !over {
+		defer c.tasks.Done()
+		f()
+	}
+}
+
+// end makes every task end and lets no other begin.
+func (c *Call) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel()
 }
 
 // establish turns the attempt into a call, unless something has failed meanwhile.
@@ -172,7 +197,7 @@ func (c *Call) mediaState(st webrtc.PeerConnectionState) {
 }
 
 func (c *Call) mediaLost(st status.Status) {
-	if c.ctx.Err() != nil || c.leaving.Load() {
+	if c.leaving.Load() {
 		return
 	}
 	c.mu.Lock()
@@ -224,9 +249,9 @@ func (c *Call) send(ctx context.Context, m Message) error {
 }
 
 // awaitLoss exchanges the error of a failed write for the reason that the
-// reader, which the same loss ends, finds.
+// reader, which the same loss ends, finds: it may still have the server's last
+// words to read.
 func (c *Call) awaitLoss(ctx context.Context, err error) error {
-	c.sig.cut() // whatever failed, the reader must end
 	select {
 	case <-c.lost:
 		return c.whyLost()

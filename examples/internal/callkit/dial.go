@@ -147,9 +147,11 @@ func (c *Call) openMedia() error {
 		return err
 	}
 	c.peer = pc
-	pc.OnConnectionStateChange(c.mediaState)
+	pc.OnConnectionStateChange(func(st webrtc.PeerConnectionState) {
+		c.during(func() { c.mediaState(st) })
+	})
 	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		c.in.run(t, func() { c.h.Alive(status.LayerMedia) })
+		c.during(func() { c.in.run(t, func() { c.h.Alive(status.LayerMedia) }) })
 	})
 	if c.o.ViewOnly {
 		_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio,

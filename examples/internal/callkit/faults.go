@@ -118,8 +118,19 @@ func (s *Server) switched() switches {
 	return s.sw
 }
 
+// Held counts the clients that HangIn has made wait in a phase so far.
+func (s *Server) Held(p Phase) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held[p]
+}
+
+// hangs says whether a client that has reached the phase has to wait.
 func (s *Server) hangs(p Phase) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.hang[p] {
+		s.held[p]++
+	}
 	return s.hang[p]
 }

@@ -94,6 +94,12 @@ func (s *Server) Promoted(attendee string) bool {
 	return p != nil && p.promoted.Load()
 }
 
+// ViewOnly says whether the attendee has announced that it sends no media.
+func (s *Server) ViewOnly(attendee string) bool {
+	p := s.find(attendee)
+	return p != nil && p.viewOnly.Load()
+}
+
 func (s *Server) find(attendee string) *participant {
 	s.mu.Lock()
 	defer s.mu.Unlock()

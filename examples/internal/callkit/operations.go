@@ -92,7 +92,7 @@ func (c *Call) Leave(ctx context.Context) error {
 // of it waits.
 func (c *Call) Close(ctx context.Context) error {
 	c.closeOnce.Do(func() {
-		c.cancel()
+		c.end()
 		go c.tearDown()
 	})
 	select {

@@ -17,6 +17,7 @@ type participant struct {
 	sig      *channel
 	in       inbound
 	promoted atomic.Bool
+	viewOnly atomic.Bool
 	ending   sync.Once
 	// ctx ends the participant for good: no media lingers after that.
 	ctx    context.Context
@@ -84,6 +85,7 @@ func (p *participant) handle(m Message) {
 	case KindOffer:
 		p.offered(m)
 	case KindUpdate:
+		p.viewOnly.Store(m.ViewOnly)
 		p.describe(m, KindUpdateAck)
 	case KindPromote:
 		p.promote(m)
@@ -103,6 +105,7 @@ func (p *participant) join(m Message) {
 		p.end(refusal, code)
 		return
 	}
+	p.viewOnly.Store(m.ViewOnly)
 	p.send(Message{Kind: KindJoinAck, ID: m.ID})
 }
 

@@ -61,6 +61,7 @@ type Server struct {
 	roster map[string]*participant // by attendee, at most one each
 	sw     switches
 	hang   map[Phase]bool  // the server goes no further than this
+	held   map[Phase]int   // clients that had to wait so far
 	silent map[string]bool // attendees who get no audio
 	// running counts what Close waits for. It grows under mu and only while
 	// closed is false.
@@ -74,7 +75,7 @@ func NewServer(o ServerOptions) *Server {
 	}
 	s := &Server{
 		o: o, conns: map[*participant]bool{}, roster: map[string]*participant{},
-		hang: map[Phase]bool{}, silent: map[string]bool{},
+		hang: map[Phase]bool{}, held: map[Phase]int{}, silent: map[string]bool{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	mux := http.NewServeMux()

@@ -242,7 +242,7 @@ func (m *Machine) proceed() {
 // budgetOver ends the session at the moment when the budget forbids the
 // attempt that was scheduled.
 func (m *Machine) budgetOver() {
-	d := m.decide(policy.Failed, m.trouble.last)
+	d := m.decide(policy.Attached, m.trouble.last)
 	d.Action = policy.Stop
 	m.end(d, observer.ByPolicy)
 }

@@ -4,6 +4,6 @@
 // exhaustive explorer and simulators. The same calls give the same answers
 // (G14); the random source is the caller's.
 //
-// A Machine is used by one goroutine at a time and is a plain value: a copy of
-// it is an independent machine, apart from the policy's backoff.
+// A Machine is used by one goroutine at a time. Its Clone is an independent
+// machine, apart from the policy's backoff.
 package machine

@@ -96,9 +96,11 @@ type Input struct {
 	// Bare says that the closed layer gave no reason, so that one may follow.
 	Bare bool `json:"bare,omitempty"`
 	// Unsupported says that the operation returned errors.ErrUnsupported.
-	Unsupported bool          `json:"unsupported,omitempty"`
-	Sample      health.Sample `json:"sample,omitzero"`
-	Heard       Heard         `json:"heard,omitzero"`
+	Unsupported bool  `json:"unsupported,omitempty"`
+	Heard       Heard `json:"heard,omitzero"`
+	// Sample is read during Handle only; it is a pointer so that the other
+	// inputs stay small.
+	Sample *health.Sample `json:"sample,omitempty"`
 }
 
 func nameOf(names []string, i int, what string) string {

@@ -46,7 +46,7 @@ type Machine struct {
 	since   Instant // when state was entered
 	seq     uint64
 	epoch   uint64
-	effects []Effect
+	effects []Effect // of the running Handle
 	timers  timers
 
 	retries policy.Retries
@@ -82,7 +82,7 @@ type Machine struct {
 	rtt          time.Duration
 	heard        Heard
 
-	ending ending
+	ending *ending // set once, when the session begins to end
 }
 
 // phase refines a state: what the machine is waiting for.
@@ -123,7 +123,7 @@ type operation struct {
 	connect bool
 }
 
-// ending keeps what Stopped will tell.
+// ending keeps what Stopped will tell. It is never changed.
 type ending struct {
 	decision  policy.Decision // with the public code
 	initiator observer.Initiator
@@ -134,36 +134,43 @@ type ending struct {
 // not change afterwards.
 func New(cfg *Config) *Machine {
 	m := &Machine{
-		cfg:          cfg,
-		table:        transitions,
-		state:        observer.StateIdle,
-		viewOnly:     cfg.ViewOnly,
-		reconnection: health.NewReconnection(cfg.Health.Reconnection),
-		audio:        health.NewUnusableAudio(cfg.Health.UnusableAudio),
-		pinger:       health.NewPinger(cfg.PingInterval),
+		cfg: cfg, table: transitions, state: observer.StateIdle, viewOnly: cfg.ViewOnly,
+		pinger: health.NewPinger(cfg.PingInterval),
+	}
+	if !cfg.Health.Off {
+		m.reconnection = health.NewReconnection(cfg.Health.Reconnection)
+		m.audio = health.NewUnusableAudio(cfg.Health.UnusableAudio)
 	}
 	m.retries = policy.NewRetries(cfg.Policy.Budget, cfg.Policy.BackOff(cfg.Random))
 	return m
 }
 
-// Handle takes one input and returns what is to be done, in order. The slice
-// is reused by the next call. A panic in what is plugged into the policy ends
-// the session with RealtimeApiFailed instead of leaving Handle.
+// Clone gives an independent copy, apart from the backoff and the random
+// source, which the copies share.
+func (m *Machine) Clone() *Machine {
+	c := *m
+	c.monitor = m.monitor.Clone()
+	c.effects = nil
+	return &c
+}
+
+// Handle takes one input and returns what is to be done, in order. A panic in
+// what is plugged into the policy ends the session with RealtimeApiFailed
+// instead of leaving Handle.
 func (m *Machine) Handle(now Instant, in Input) (effects []Effect) {
-	m.effects = m.effects[:0]
 	defer func() {
 		if p := recover(); p != nil {
 			m.fault(status.New(status.RealtimeApiFailed, &observer.PanicError{
 				Where: "policy", Value: p, Stack: debug.Stack(),
 			}))
 		}
-		effects = m.effects
+		effects, m.effects = m.effects, nil
 	}()
 	m.clock(now)
 	if m.phase == leaving || m.state != observer.StateStopped {
 		m.dispatch(in)
 	}
-	return m.effects
+	return nil // the deferred function gives the effects
 }
 
 // Deadline returns the monotonic time at which a Tick is due.
@@ -238,7 +245,9 @@ func (m *Machine) fromLink(in Input) {
 	case LinkClosed:
 		m.linkClosed(in)
 	case Sampled:
-		m.sampled(in.Sample)
+		if in.Sample != nil {
+			m.sampled(in.Sample)
+		}
 	case Ponged:
 		m.ponged(in.ID)
 	case Present:

@@ -10,8 +10,8 @@ import (
 
 // sampled takes one health sample. It is evaluated once, and only while
 // connected; the data are kept in every state.
-func (m *Machine) sampled(s health.Sample) {
-	accepted, traffic := m.monitor.Sample(m.now.Mono, s)
+func (m *Machine) sampled(s *health.Sample) {
+	accepted, traffic := m.monitor.Sample(m.now.Mono, *s)
 	if traffic {
 		m.retries.Alive(m.now.Mono)
 	}

@@ -29,7 +29,7 @@ func (m *Machine) end(d policy.Decision, by observer.Initiator) {
 		return
 	}
 	d.Status = public(d.Status)
-	m.ending = ending{decision: d, initiator: by, from: from}
+	m.ending = &ending{decision: d, initiator: by, from: from}
 	grace, armed := m.timers.at(tGrace)
 	m.timers.clearAll()
 	if armed {

@@ -1,0 +1,140 @@
+package session_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// instant is a transport whose links open at once and hand out their reporter.
+type instant struct{ reporter chan *session.Reporter }
+
+type openLink struct{}
+
+func (openLink) Close(context.Context) error { return nil }
+
+func (t instant) Connect(_ context.Context, _ session.Attempt, r *session.Reporter) (session.Link, error) {
+	if t.reporter != nil {
+		t.reporter <- r
+	}
+	return openLink{}, nil
+}
+
+// connected starts a session and returns it with its reporter.
+func connected(tb testing.TB, cfg session.Config) (*session.Session, *session.Reporter) {
+	tb.Helper()
+	reporters := make(chan *session.Reporter, 16)
+	cfg.Transport = instant{reporters}
+	s, err := session.New(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := s.Start(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
+	return s, <-reporters
+}
+
+// BenchmarkSample is one health sample through a connected session: the
+// mailbox, the monitor and every health policy.
+func BenchmarkSample(b *testing.B) {
+	s, r := connected(b, session.Config{})
+	defer s.Close()
+	sample := health.Sample{
+		AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(0), AudioPacketsSent: health.Some(50),
+		SpeakerDelay: health.Some(20),
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		sample.BytesReceived += 5000
+		sample.STUNMessages++
+		r.Sample(sample)
+	}
+}
+
+// BenchmarkStatus is one status without consequences through a connected session.
+func BenchmarkStatus(b *testing.B) {
+	s, r := connected(b, session.Config{})
+	defer s.Close()
+	st := status.New(status.OK, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Status(st)
+	}
+}
+
+// BenchmarkAlive is the note of one inbound packet.
+func BenchmarkAlive(b *testing.B) {
+	s, r := connected(b, session.Config{})
+	defer s.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Alive(status.LayerMedia)
+	}
+}
+
+// BenchmarkRecovery is one whole outage: the loss, the attempt, the recovery.
+func BenchmarkRecovery(b *testing.B) {
+	reporters := make(chan *session.Reporter, 1)
+	s, err := session.New(session.Config{
+		Transport: instant{reporters}, Random: func() float64 { return 0 }, ReasonGrace: -1,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Start(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	r := <-reporters
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Status(status.New(status.ConnectionHealthReconnect, nil))
+		r = <-reporters
+		if err := s.WaitConnected(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkIdleSessions reports what a connected session costs while nothing
+// happens.
+func BenchmarkIdleSessions(b *testing.B) {
+	const n = 10_000
+	for b.Loop() {
+		sessions := make([]*session.Session, n)
+		before, goroutines := heap(), runtime.NumGoroutine()
+		for i := range sessions {
+			s, err := session.New(session.Config{Transport: instant{}, PingInterval: time.Hour})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Start(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+			sessions[i] = s
+		}
+		b.ReportMetric(float64(heap()-before)/n, "B/session")
+		b.ReportMetric(float64(runtime.NumGoroutine()-goroutines)/n, "goroutines/session")
+		for _, s := range sessions {
+			s.Stop()
+		}
+		for _, s := range sessions {
+			<-s.Done()
+		}
+	}
+}
+
+// heap returns the bytes in use after a collection.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
