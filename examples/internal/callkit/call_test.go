@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,7 @@ func TestPingIsAnswered(t *testing.T) {
 
 	s.IgnorePings(true)
 	require.NoError(t, c.Ping(soon(t), 8))
+	require.NoError(t, c.Demote(soon(t)), "answered after the ping was read")
 	s.IgnorePings(false)
 	require.NoError(t, c.Ping(soon(t), 9))
 	eventually(t, "later pong", h.has(func() bool { return len(h.pongs) == 2 && h.pongs[1] == 9 }))
@@ -82,8 +84,8 @@ func TestUpdateToViewOnlyEndsSending(t *testing.T) {
 	sent, in := c.Sent(), c.Received()
 	eventually(t, "audio at the client", func() bool { return c.Received() > in+5 })
 	assert.Equal(t, sent, c.Sent())
-	eventually(t, "a sample without outbound audio", h.has(func() bool {
-		_, ok := h.samples[len(h.samples)-1].AudioPacketsSent.Get()
+	eventually(t, "a sample without outbound audio", h.sampled(func(s health.Sample) bool {
+		_, ok := s.AudioPacketsSent.Get()
 		return !ok
 	}))
 	require.NoError(t, c.Update(soon(t), Update{ViewOnly: true}), "again")

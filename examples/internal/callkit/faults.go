@@ -25,7 +25,9 @@ func (s *Server) CutSignaling(attendee string) bool {
 	return s.with(attendee, func(p *participant) { p.sig.cut() })
 }
 
-// HangUp ends an attendee's peer connection and says nothing about it.
+// HangUp ends an attendee's peer connection and says nothing about it. The client
+// learns of it from DTLS, and so only if the handshake is over on both sides:
+// audio from the attendee (PacketsFrom) is proof.
 func (s *Server) HangUp(attendee string) bool {
 	return s.with(attendee, func(p *participant) { p.hangUp() })
 }

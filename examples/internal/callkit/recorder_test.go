@@ -88,3 +88,8 @@ func (r *recorder) losses() []string {
 	defer r.mu.Unlock()
 	return slices.Clone(r.order)
 }
+
+// sampled asks about the latest sample; there must be one.
+func (r *recorder) sampled(cond func(health.Sample) bool) func() bool {
+	return r.has(func() bool { return len(r.samples) > 0 && cond(r.samples[len(r.samples)-1]) })
+}

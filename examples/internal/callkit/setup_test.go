@@ -59,3 +59,12 @@ func flows(t *testing.T, s *Server, c *Call, attendee string) {
 	eventually(t, "audio at the client", func() bool { return c.Received() > in+2 })
 	eventually(t, "audio at the server", func() bool { return s.PacketsFrom(attendee) > out+2 })
 }
+
+// callWithAudio is call for tests that go on to hang up: a hang-up that comes
+// before the server's side of DTLS has finished does not reach the client.
+func callWithAudio(t *testing.T, s *Server, attendee string) (*Call, *recorder) {
+	t.Helper()
+	c, h := call(t, options(s, attendee))
+	flows(t, s, c, attendee)
+	return c, h
+}

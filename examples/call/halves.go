@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/holdfast-go/holdfast/examples/internal/callkit"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// listening begins the line that the server prints once it takes connections.
+const listening = "listening on "
+
+// serve is the server half, until ctx ends.
+func serve(ctx context.Context, out io.Writer, addr string) error {
+	server := callkit.NewServer(callkit.ServerOptions{
+		Check: func(_ string, t callkit.Token) bool { return t == token },
+	})
+	if err := server.Listen(addr); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s%s\n", listening, server.URL())
+	<-ctx.Done()
+	return server.Close()
+}
+
+// connect is the client half, with default settings, until ctx ends or the
+// session stops. A line a few seconds says how the media does.
+func connect(ctx context.Context, t *timeline, url string) error {
+	s, err := session.New(session.Config{
+		Name:      attendee,
+		Transport: caller{callkit.Options{URL: url, Attendee: attendee, Token: token}},
+		Observers: []observer.Observer{t},
+	})
+	if err != nil {
+		return err
+	}
+	t.title("joining %s; end with Ctrl-C", url)
+	go meter(t, s)
+	return s.Run(ctx)
+}
+
+// meterEvery is how often the client half says how the media does.
+const meterEvery = 5 * time.Second
+
+func meter(t *timeline, s *session.Session) {
+	tick := time.NewTicker(meterEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.Done():
+			return
+		case <-tick.C:
+			snap := s.Snapshot()
+			if l, ok := s.Link(); ok {
+				t.say("media", "%d packets received over this link, signaling round trip %s, %s since the last traffic",
+					l.(link).Received(), snap.RTT.Round(time.Microsecond*100), count(snap.SilentSamples, "sample"))
+			}
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// timeline prints what happens, as it happens, for a person.
+type timeline struct {
+	mu      sync.Mutex
+	out     io.Writer
+	start   time.Time
+	verbose bool
+}
+
+func newTimeline(out io.Writer, verbose bool) *timeline {
+	return &timeline{out: out, start: time.Now(), verbose: verbose}
+}
+
+// title begins the next section, with its own clock.
+func (t *timeline) title(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.start = time.Now()
+	fmt.Fprintf(t.out, "\n"+format+"\n", args...)
+}
+
+// say prints one line with the time since the section began. Who is "fault",
+// "client", "server" or "media".
+func (t *timeline) say(who, format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.out, "%8.3f s  %-7s %s\n", time.Since(t.start).Seconds(), who, fmt.Sprintf(format, args...))
+}
+
+// Observe prints a session's event.
+func (t *timeline) Observe(e observer.Event) {
+	if text, always := describe(e); always || t.verbose {
+		t.say("client", "%s", text)
+	}
+}
+
+// describe puts an event into words, and says whether it is worth a line
+// without -v.
+func describe(e observer.Event) (text string, always bool) {
+	switch e := e.(type) {
+	case observer.Connecting:
+		return "connecting", false
+	case observer.AttemptStarted:
+		return fmt.Sprintf("attempt %d begins (%s, at most %s)", e.Number, e.Level, e.Timeout), false
+	case observer.AttemptFailed:
+		return fmt.Sprintf("attempt %d failed after %s: %s", e.Number, round(e.After), reason(e.Status)), true
+	case observer.RetryScheduled:
+		return fmt.Sprintf("next attempt in %s (rule %q, budget left %s)", round(e.Decision.Delay), e.Decision.Rule,
+			round(e.Decision.Left.Elapsed)), true
+	case observer.Connected:
+		return fmt.Sprintf("CONNECTED after %s, %s", round(e.After), count(e.Attempts, "attempt")), true
+	case observer.Reconnecting:
+		return "RECONNECTING: " + reason(e.Cause), true
+	case observer.Recovered:
+		return fmt.Sprintf("recovered: gap %s, %s, first cause %s", round(e.Outage.Duration),
+			count(e.Outage.Attempts, "attempt"), e.Outage.First.Code.String()), false
+	case observer.Stopped:
+		return fmt.Sprintf("STOPPED by the %s: %s", e.Initiator, reason(e.Status)), true
+	}
+	return strings.ToLower(e.Name()), true
+}
+
+// reason is a status in few words: its name, and what it was seen by.
+func reason(st status.Status) string {
+	text := st.Code.String()
+	if st.Wire != 0 {
+		text += fmt.Sprintf(" (%d)", st.Wire)
+	}
+	if st.Cause != nil {
+		text += ": " + st.Cause.Error()
+	}
+	return text
+}
+
+func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,277 @@
+package machine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// notation writes effects and facts in one line. The status that the input
+// carried is written c, so that codes with one outcome read alike.
+type notation struct {
+	probe status.Status
+}
+
+func (n notation) status(st status.Status) string {
+	if st.IsZero() {
+		return "-"
+	}
+	if st.Cause == errProbe && st.Code == n.probe.Code {
+		return "c" + n.marks(st)
+	}
+	text := fmt.Sprint(int(st.Code)) + n.marks(st)
+	switch cause := st.Cause.(type) {
+	case nil:
+		return text
+	case status.Status:
+		return text + "<" + n.status(cause)
+	default:
+		if cause == errProbe {
+			return text + "<c"
+		}
+		return text + "(" + cause.Error() + ")"
+	}
+}
+
+// marks writes what a status has besides its code and cause; what is part of
+// c anyway is left out.
+func (n notation) marks(st status.Status) string {
+	var b strings.Builder
+	if st.Wire != n.probe.Wire {
+		fmt.Fprintf(&b, "w%d", st.Wire)
+	}
+	if st.Shared != n.probe.Shared {
+		b.WriteString("s")
+	}
+	if st.Permanent {
+		b.WriteString("!")
+	}
+	return b.String()
+}
+
+func (n notation) effects(effects []Effect) string {
+	lines := make([]string, len(effects))
+	for i, e := range effects {
+		lines[i] = n.effect(e)
+	}
+	return strings.Join(lines, "; ")
+}
+
+func (n notation) effect(e Effect) string {
+	switch e.Kind {
+	case Notify:
+		return n.event(e.Event)
+	case Open:
+		return fmt.Sprintf("open e%d(%s)", e.Epoch, n.attempt(e.Attempt))
+	case CancelOpen:
+		return fmt.Sprintf("cancel-open e%d", e.Epoch)
+	case CloseLink:
+		return fmt.Sprintf("close e%d%s", e.Epoch, flags(e.Leave, "leave"))
+	case Ping, CallPromote, CallDemote:
+		return fmt.Sprintf("%s e%d#%d", e.Kind, e.Epoch, e.ID)
+	case Update:
+		return fmt.Sprintf("update e%d#%d%s", e.Epoch, e.ID, flags(e.Renegotiate, "renegotiate", e.ViewOnly, "view-only"))
+	case Settle:
+		return fmt.Sprintf("settle #%d %s%s", e.ID, e.Outcome, n.because(e.Status))
+	case CancelUpdate:
+		return fmt.Sprintf("cancel-update e%d", e.Epoch)
+	}
+	return e.Kind.String()
+}
+
+func (n notation) attempt(a Attempt) string {
+	return fmt.Sprintf("#%d %s because %s within %s%s", a.Number, a.Level, n.status(a.Cause), a.Timeout,
+		flags(a.ViewOnly, "view-only", a.WithoutTransforms, "without-transforms"))
+}
+
+func (n notation) because(st status.Status) string {
+	if st.IsZero() {
+		return ""
+	}
+	return "(" + n.status(st) + ")"
+}
+
+// event leaves out what the outcome shows besides: AttemptStarted says what
+// Open says.
+func (n notation) event(e observer.Event) string {
+	switch e := e.(type) {
+	case observer.AttemptFailed:
+		return fmt.Sprintf("AttemptFailed(#%d %s after %s)", e.Number, n.status(e.Status), e.After)
+	case observer.RetryScheduled:
+		return "RetryScheduled(" + n.decision(e.Decision) + ")"
+	case observer.Connected:
+		return fmt.Sprintf("Connected(#%d after %s%s)", e.Attempts, e.After, flags(e.ViewOnly, "view-only"))
+	case observer.Reconnecting:
+		return "Reconnecting(" + n.status(e.Cause) + ")"
+	case observer.Recovered:
+		return fmt.Sprintf("Recovered(#%d %s after %s first %s last %s)", e.Outage.Attempts, e.Outage.Level,
+			e.Outage.Duration, n.status(e.Outage.First), n.status(e.Outage.Last))
+	case observer.Stopped:
+		return fmt.Sprintf("Stopped(%s by %s, %s; first %s last %s #%d)", n.status(e.Status), e.Initiator,
+			n.decision(e.Decision), n.status(e.First), n.status(e.Last), e.Attempts)
+	case observer.Demoted:
+		return fmt.Sprintf("Demoted(%s by %s)", n.status(e.Status), e.Initiator)
+	case observer.VideoSendUnavailable:
+		return "VideoSendUnavailable(" + n.status(e.Status) + ")"
+	case observer.Updating:
+		return fmt.Sprintf("Updating(%s%s)", n.status(e.Cause), flags(e.Renegotiate, "renegotiate", e.ViewOnly, "view-only"))
+	case observer.Updated:
+		return fmt.Sprintf("Updated(%s)", strings.TrimSpace(flags(e.Renegotiate, "renegotiate", e.ViewOnly, "view-only", e.Unsupported, "unsupported")))
+	}
+	return e.Name()
+}
+
+// decision leaves out the status where the event has told it.
+func (n notation) decision(d policy.Decision) string {
+	rule := string(d.Rule)
+	if d.Refusal != policy.RefusedNot {
+		rule += " " + d.Refusal.String()
+	}
+	if d.Action != policy.Retry {
+		return rule
+	}
+	return fmt.Sprintf("%s because %s in %s%s", rule, n.status(d.Status), d.Delay,
+		flags(d.ViewOnly, "view-only", d.WithoutTransforms, "without-transforms"))
+}
+
+// flags lists the names of the pairs (bool, string) that are set.
+func flags(pairs ...any) string {
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i].(bool) {
+			b.WriteString(" " + pairs[i+1].(string))
+		}
+	}
+	return b.String()
+}
+
+var timerNames = [timerCount]string{
+	tConnect: "connect", tPresence: "presence", tGrace: "grace", tReason: "reason", tRetry: "retry",
+	tStable: "stable", tPing: "ping", tUpdate: "update", tPromotion: "promotion",
+}
+
+// armed lists the timers in the order in which they come due, as seen at now.
+func armed(t timers, now time.Duration) string {
+	var on []timer
+	for i := range timerCount {
+		if t.armed(i) {
+			on = append(on, i)
+		}
+	}
+	slices.SortStableFunc(on, func(a, b timer) int { return cmp.Compare(t.due[a], t.due[b]) })
+	list := make([]string, len(on))
+	for i, n := range on {
+		list[i] = fmt.Sprintf("%s+%s", timerNames[n], t.due[n]-now)
+	}
+	return "[" + strings.Join(list, " ") + "]"
+}
+
+// facts lists what a machine knows besides state, phase and timers, as pairs
+// of a name and a value.
+func (n notation) facts(m *Machine) [][2]string {
+	list := [][2]string{
+		{"epoch", fmt.Sprint(m.epoch)},
+		{"attempts", fmt.Sprint(m.trouble.attempts)},
+		{"first", n.status(m.trouble.first)},
+		{"last", n.status(m.trouble.last)},
+		{"outages", fmt.Sprint(m.outages)},
+		{"stale", fmt.Sprint(m.stale)},
+		{"present", fmt.Sprint(m.present)},
+		{"due", fmt.Sprint(m.retryDue)},
+		{"old", operationName(m.old)},
+		{"deaf", fmt.Sprint(m.deaf)},
+		{"abilities", fmt.Sprintf("%03b", m.abilities)},
+		{"view-only", fmt.Sprint(m.viewOnly)},
+		{"without-transforms", fmt.Sprint(m.withoutTransforms)},
+		{"promoted", fmt.Sprint(m.promoted)},
+		{"promotion", promotionName(m.promotion)},
+		{"update", updateName(m.update)},
+		{"rtt", m.rtt.String()},
+		{"missed-pongs", fmt.Sprint(m.monitor.Data().MissedPongs)},
+		{"silent-samples", fmt.Sprint(m.monitor.Data().NoPackets)},
+		{"tries", fmt.Sprint(m.retries.Attempts())},
+	}
+	return append(list, clocks(m)...)
+}
+
+// clocks gives the instants at which the budget ends.
+func clocks(m *Machine) [][2]string {
+	end := "-"
+	if at, ok := m.retries.Deadline(); ok {
+		end = at.String()
+	}
+	return [][2]string{{"budget-end", end}, {"living", fmt.Sprint(m.retries.Living())}}
+}
+
+func operationName(o operation) string {
+	switch {
+	case o.epoch == 0:
+		return "-"
+	case o.connect:
+		return fmt.Sprintf("connect-e%d", o.epoch)
+	}
+	return fmt.Sprintf("close-e%d", o.epoch)
+}
+
+func promotionName(p promotion) string {
+	if p.id == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("#%d%s", p.id, flags(p.demote, "demote"))
+}
+
+func updateName(u update) string {
+	if u.id == 0 {
+		return "-"
+	}
+	text := fmt.Sprintf("#%d%s", u.id, flags(u.now.renegotiate, "renegotiate", u.now.viewOnly, "view-only"))
+	if !u.then.none() {
+		text += ", then" + flags(u.then.renegotiate, "renegotiate", u.then.viewOnly, "view-only")
+	}
+	return text
+}
+
+// changed lists the pairs of after that differ from before.
+func changed(before, after [][2]string) string {
+	var list []string
+	for i, pair := range after {
+		if pair != before[i] {
+			list = append(list, pair[0]+"="+pair[1])
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "{" + strings.Join(list, " ") + "}"
+}
+
+// place names state and phase.
+func place(m *Machine) string { return string(m.state) + "/" + m.phase.String() }
+
+// outcome is everything that an input brought about: effects, then the new
+// state and phase, then timers, then facts, as far as they have changed.
+func (n notation) outcome(before *Machine, after *Machine, effects []Effect) string {
+	var parts []string
+	if len(effects) > 0 {
+		parts = append(parts, n.effects(effects))
+	}
+	if place(before) != place(after) {
+		parts = append(parts, "→ "+place(after))
+	}
+	if t := armed(after.timers, after.now.Mono); t != armed(before.timers, after.now.Mono) {
+		parts = append(parts, t)
+	}
+	if c := changed(n.facts(before), n.facts(after)); c != "" {
+		parts = append(parts, c)
+	}
+	if len(parts) == 0 {
+		return "nothing"
+	}
+	return strings.Join(parts, " ")
+}

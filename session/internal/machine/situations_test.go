@@ -1,0 +1,257 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// situation is a place in the life of a session that the walk starts from.
+type situation struct {
+	name    string
+	changes []func(*Config)
+	drive   func(r *rig)
+}
+
+// situations has every pair of state and phase, in the variants in which an
+// input may turn out differently.
+var situations = []situation{
+	{name: "idle", drive: func(*rig) {}},
+
+	{name: "connecting: opening, first attempt", drive: func(r *rig) { r.start() }},
+	{name: "connecting: opening, third attempt", drive: (*rig).thirdAttempt},
+	{name: "connecting: opening, the attendee is present already", changes: with(presence), drive: func(r *rig) {
+		r.thirdAttempt()
+		r.do(Input{Kind: Present, Epoch: r.m.epoch})
+	}},
+	{name: "connecting: opening, sending video was refused meanwhile", drive: func(r *rig) {
+		r.thirdAttempt()
+		r.report(status.VideoCallSwitchToViewOnly)
+	}},
+	{name: "connecting: opening, clipped to the end of the budget", changes: with(budget(17 * time.Second)), drive: (*rig).thirdAttempt},
+	{name: "connecting: opening, no budget at all", changes: with(budget(0)), drive: func(r *rig) { r.start() }},
+	{name: "connecting: opening, last of three attempts", changes: with(attempts(3)), drive: (*rig).thirdAttempt},
+	{name: "connecting: aborting", drive: func(r *rig) {
+		r.thirdAttempt()
+		r.tick()
+	}},
+	{name: "connecting: aborting, one deaf Connect already", drive: func(r *rig) {
+		deaf(r)
+		r.tick()
+		r.tick()
+	}},
+	{name: "connecting: awaiting presence", changes: with(presence), drive: func(r *rig) { r.connect(allAbilities) }},
+	{name: "connecting: waiting", drive: func(r *rig) {
+		r.thirdAttempt()
+		r.openFailed(status.TaskFailed)
+	}},
+	{name: "connecting: waiting, the Connect still runs", drive: func(r *rig) {
+		r.thirdAttempt()
+		r.report(status.AudioInternalServerError)
+	}},
+	{name: "connecting: waiting, the close still runs", changes: with(presence), drive: func(r *rig) {
+		r.connect(allAbilities)
+		r.tick()
+	}},
+	{name: "connecting: waiting, retry due, the Connect still runs", drive: func(r *rig) {
+		r.thirdAttempt()
+		r.report(status.AudioInternalServerError)
+		r.tick()
+	}},
+	{name: "connecting: waiting, retry due, the second deaf Connect still runs", drive: func(r *rig) {
+		deaf(r)
+		r.tick()
+		r.report(status.AudioInternalServerError)
+		r.tick()
+	}},
+	{name: "connecting: waiting, clipped to the end of the budget", changes: with(budget(2500 * time.Millisecond)), drive: func(r *rig) {
+		r.thirdAttempt()
+		r.openFailed(status.TaskFailed)
+	}},
+
+	{name: "connected: no abilities", drive: func(r *rig) { r.connect(0) }},
+	{name: "connected: all abilities", drive: func(r *rig) { r.connect(allAbilities) }},
+	{name: "connected: stable, no abilities", drive: func(r *rig) { r.connectStable(0) }},
+	{name: "connected: stable, all abilities", drive: func(r *rig) { r.connectStable(allAbilities) }},
+	{name: "connected: view-only", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.report(status.VideoCallSwitchToViewOnly)
+		r.do(Input{Kind: UpdateDone, Epoch: r.m.epoch, ID: 1})
+	}},
+	{name: "connected: promotion running", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.promote(opID)
+	}},
+	{name: "connected: promoted", drive: promoted},
+	{name: "connected: promoted, demotion running", drive: func(r *rig) {
+		promoted(r)
+		r.do(Input{Kind: Demote, ID: opID})
+	}},
+	{name: "connected: update running", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.report(status.IncompatibleSDP)
+	}},
+	{name: "connected: update running, another change waits", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.report(status.IncompatibleSDP)
+		r.report(status.VideoCallSwitchToViewOnly)
+	}},
+	{name: "connected: three pings unanswered, the fourth is out", changes: with(func(c *Config) { c.Policy.StableAfter = 0 }), drive: func(r *rig) {
+		r.connect(allAbilities)
+		for range 3 {
+			r.tick()
+		}
+	}},
+	{name: "connected: one silent sample before the limit", drive: func(r *rig) {
+		r.connectStable(0)
+		for i := range 25 {
+			r.wait(time.Second)
+			r.do(Input{Kind: Sampled, Epoch: r.m.epoch, Sample: sample(100, i == 0)})
+		}
+	}},
+	{name: "connected: recovered a moment ago", drive: func(r *rig) {
+		r.connectStable(0)
+		r.reattempt()
+		r.opened(allAbilities)
+	}},
+	{name: "connected: flapping, budget over", changes: with(budget(10 * time.Second)), drive: func(r *rig) {
+		r.connectStable(0)
+		r.reattempt()
+		r.opened(0)
+		r.wait(10 * time.Second)
+	}},
+	{name: "connected: no budget at all", changes: with(budget(0)), drive: func(r *rig) {
+		r.start()
+		r.opened(allAbilities)
+	}},
+	{name: "connected: no reason grace", changes: with(func(c *Config) { c.ReasonGrace = 0 }), drive: func(r *rig) { r.connect(0) }},
+	{name: "connected: the backoff gives up", changes: with(func(c *Config) { c.Policy.NewBackOff = steadily(-1) }), drive: func(r *rig) {
+		r.start()
+		r.opened(0)
+	}},
+
+	{name: "reconnecting: reasoning", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.report(status.SignalingChannelClosedUnexpectedly)
+	}},
+	{name: "reconnecting: waiting, the close still runs", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.report(status.SignalingInternalServerError)
+	}},
+	{name: "reconnecting: waiting", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.lose()
+	}},
+	{name: "reconnecting: waiting, retry due, the close still runs", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.report(status.SignalingInternalServerError)
+		r.tick()
+	}},
+	{name: "reconnecting: waiting, retry due, nothing left of the budget at the close grace", changes: with(budget(1500 * time.Millisecond)), drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.report(status.SignalingInternalServerError)
+		r.tick()
+		r.wait(500 * time.Millisecond)
+	}},
+	{name: "reconnecting: opening", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.reattempt()
+	}},
+	{name: "reconnecting: opening, just before the lost link loses its authority", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.reattempt()
+		r.wait(authority - 1)
+	}},
+	{name: "reconnecting: opening, the lost link has lost its authority", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.reattempt()
+		r.wait(authority)
+	}},
+	{name: "reconnecting: opening, without transforms", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.report(status.EncodedTransformManagerFailed)
+		r.closeDone()
+		r.tick()
+	}},
+	{name: "reconnecting: aborting", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.reattempt()
+		r.tick()
+	}},
+	{name: "reconnecting: awaiting presence", changes: with(presence), drive: func(r *rig) {
+		r.connect(allAbilities)
+		r.do(Input{Kind: Present, Epoch: r.m.epoch})
+		r.reattempt()
+		r.opened(allAbilities)
+	}},
+	{name: "reconnecting: waiting after a failed attempt", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.reattempt()
+		r.openFailed(status.TaskFailed)
+	}},
+
+	{name: "stopped: leaving, the close still runs", drive: func(r *rig) {
+		promoted(r)
+		r.stop()
+	}},
+	{name: "stopped: leaving, the Connect still runs", drive: func(r *rig) {
+		r.thirdAttempt()
+		r.report(status.MeetingEnded)
+	}},
+	{name: "stopped: leaving, the second deaf Connect still runs", drive: func(r *rig) {
+		deaf(r)
+		r.tick()
+		r.stop()
+	}},
+	{name: "stopped: finished", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.stop()
+		r.closeDone()
+	}},
+}
+
+func with(changes ...func(*Config)) []func(*Config) { return changes }
+
+func presence(c *Config) { c.PresenceTimeout = presenceTimeout }
+
+func budget(d time.Duration) func(*Config) {
+	return func(c *Config) { c.Policy.Budget.Elapsed = d }
+}
+
+func attempts(n int) func(*Config) {
+	return func(c *Config) { c.Policy.Budget.Attempts = n }
+}
+
+func idle(d time.Duration) func(*Config) {
+	return func(c *Config) { c.Policy.Budget = policy.Budget{Elapsed: policy.NoLimit, Idle: d, Attempts: policy.NoLimit} }
+}
+
+// opID is the ID of the application's operations in the walk.
+const opID = 7
+
+// deaf has the second attempt ignore its cancelled context, and waits for the
+// third one.
+func deaf(r *rig) {
+	r.start()
+	r.failAttempt()
+	r.report(status.AudioInternalServerError)
+	r.tick()
+	r.tick()
+}
+
+func promoted(r *rig) {
+	r.connectStable(allAbilities)
+	r.promote(opID)
+	r.promoteDone(opID)
+}
+
+// sample is an acceptable report that shows new traffic or none.
+func sample(total uint64, audible bool) *health.Sample {
+	s := &health.Sample{AudioPacketsReceived: health.Some(0), AudioLoss: health.Some(0), BytesReceived: total}
+	if audible {
+		s.AudioPacketsReceived = health.Some(50)
+	}
+	return s
+}
