@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/logging"
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
 )
@@ -37,7 +38,9 @@ type Network struct {
 
 // NewNetwork starts a network that takes delay to carry a packet. Close ends it.
 func NewNetwork(delay time.Duration) (*Network, error) {
-	r, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "192.0.2.0/24", MinDelay: delay})
+	r, err := vnet.NewRouter(&vnet.RouterConfig{
+		CIDR: "192.0.2.0/24", MinDelay: delay, LoggerFactory: logging.NewDefaultLoggerFactory(),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,164 @@
+package callkit
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/examples/internal/callkit/fakenet"
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// hourPacket is the packet time of the tests in fake time: 5 packets a second
+// instead of 50, since every packet of an hour is really encrypted.
+const hourPacket = 200 * time.Millisecond
+
+// fakeCall is a server and a call in a bubble of fake time.
+type fakeCall struct {
+	net    *fakenet.Network
+	proxy  *Proxy
+	server *Server
+	call   *Call
+	h      *recorder
+	serves chan error
+}
+
+func newFakeCall(t *testing.T) *fakeCall {
+	t.Helper()
+	n, err := fakenet.NewNetwork(10 * time.Millisecond)
+	require.NoError(t, err)
+	web, front := fakenet.NewListener("server"), fakenet.NewListener("proxy")
+	f := &fakeCall{net: n, h: newRecorder(), serves: make(chan error, 1)}
+	f.server = NewServer(ServerOptions{Media: n.ServerMedia, PacketEvery: hourPacket})
+	go func() { f.serves <- f.server.Serve(web) }()
+	f.proxy = NewProxy(front, web.Dial)
+	f.call, err = Dial(context.Background(), Options{
+		URL: URL("server"), Attendee: alice, Dial: front.DialContext,
+		PacketEvery: hourPacket, Media: func(e *webrtc.SettingEngine) {
+			n.ClientMedia(e)
+			e.SetICETimeouts(5*time.Second, 10*time.Minute, 2*time.Second) // sits a long fault out
+		},
+	}, f.h)
+	require.NoError(t, err)
+	return f
+}
+
+// close ends everything, as a bubble demands.
+func (f *fakeCall) close(t *testing.T) {
+	t.Helper()
+	require.NoError(t, f.call.Close(context.Background()))
+	require.NoError(t, f.server.Close())
+	require.ErrorIs(t, <-f.serves, ErrServerClosed)
+	require.NoError(t, f.proxy.Close())
+	require.NoError(t, f.net.Close())
+}
+
+// after lets fake time pass and gives the packets that came meanwhile.
+func (f *fakeCall) after(d time.Duration) (in, out uint64) {
+	in, out = f.call.Received(), f.server.PacketsFrom(alice)
+	time.Sleep(d)
+	synctest.Wait()
+	return f.call.Received() - in, f.server.PacketsFrom(alice) - out
+}
+
+// TestAnHourOfFakeTime runs real signaling and real media through an hour with a
+// black hole in its middle.
+func TestAnHourOfFakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		f := newFakeCall(t)
+		const part = 28 * time.Minute
+		expected := uint64(part / hourPacket)
+
+		in, out := f.after(part)
+		assert.InDelta(t, expected, in, 2)
+		assert.InDelta(t, expected, out, 2)
+
+		f.net.BlackHole(fakenet.BothWays)
+		in, out = f.after(time.Minute)
+		assert.Zero(t, in)
+		assert.Zero(t, out)
+		f.net.Heal(fakenet.BothWays)
+
+		f.net.BlackHole(fakenet.ToServer)
+		in, out = f.after(20 * time.Second)
+		assert.NotZero(t, in)
+		assert.Zero(t, out)
+		f.net.Heal(fakenet.ToServer)
+
+		in, out = f.after(part)
+		assert.InDelta(t, expected, in, 2)
+		assert.InDelta(t, expected, out, 2)
+		assert.Empty(t, f.h.losses())
+		f.checkSamples(t)
+
+		f.net.BlackHole(fakenet.ToClient)
+		in, _ = f.after(time.Until(began.Add(time.Hour)))
+		assert.Zero(t, in)
+		assert.Equal(t, time.Hour, time.Since(began))
+		f.close(t)
+	})
+}
+
+// checkSamples looks for the black hole in what was measured.
+func (f *fakeCall) checkSamples(t *testing.T) {
+	t.Helper()
+	dark := 0
+	var last health.Sample
+	f.h.do(func() {
+		for _, s := range f.h.samples {
+			if s.BytesReceived == last.BytesReceived && s.STUNMessages == last.STUNMessages {
+				dark++
+			}
+			last = s
+		}
+	})
+	assert.InDelta(t, 60, dark, 3, "seconds without any traffic")
+}
+
+// TestHalfOpenInFakeTime shows that the proxy works in a bubble as well.
+func TestHalfOpenInFakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeCall(t)
+		ctx := context.Background()
+		require.NoError(t, f.call.Ping(ctx, 1))
+		f.after(time.Second)
+		assert.True(t, f.h.has(func() bool { return len(f.h.pongs) == 1 })())
+
+		f.proxy.Freeze()
+		for id := range uint64(30) {
+			require.NoError(t, f.call.Ping(ctx, 2+id))
+			in, _ := f.after(time.Second)
+			assert.NotZero(t, in)
+		}
+		assert.True(t, f.h.has(func() bool { return len(f.h.pongs) == 1 })())
+		f.proxy.Heal()
+		f.after(time.Second)
+		assert.True(t, f.h.has(func() bool { return len(f.h.pongs) == 31 })())
+
+		require.True(t, f.server.CloseSignaling(alice, 4410))
+		f.after(time.Second)
+		assert.Equal(t, []string{"closed signaling"}, f.h.losses())
+		f.close(t)
+	})
+}
+
+// TestServerFaultsInFakeTime covers what the other tests cannot time exactly.
+func TestServerFaultsInFakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeCall(t)
+		f.after(time.Second)
+		f.server.TellLate(200 * time.Millisecond)
+		require.True(t, f.server.Remove(alice))
+		f.after(100 * time.Millisecond)
+		assert.Equal(t, []string{"closed media"}, f.h.losses())
+		f.after(100 * time.Millisecond)
+		assert.Equal(t, []string{"closed media", status.AudioAttendeeRemoved.String(), "closed signaling"}, f.h.losses())
+		f.close(t)
+	})
+}
