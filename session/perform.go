@@ -47,7 +47,7 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 	case machine.CancelUpdate:
 		l.cancelUpdate()
 	case machine.CallPromote, machine.CallDemote:
-		go s.promotion(l, e.ID, e.Kind == machine.CallDemote)
+		s.promotion(l, e.ID, e.Kind == machine.CallDemote)
 	}
 }
 
@@ -58,7 +58,7 @@ func (s *Session) open(e *machine.Effect) {
 	s.owned.heard = l.reporter.heard
 	go s.connect(l, Attempt{
 		Epoch: e.Epoch, Number: e.Attempt.Number, Level: e.Attempt.Level, Cause: e.Attempt.Cause,
-		ViewOnly: e.Attempt.ViewOnly, WithoutTransforms: e.Attempt.WithoutTransforms,
+		ViewOnly: e.Attempt.ViewOnly, WithoutTransforms: e.Attempt.WithoutTransforms, Timeout: e.Attempt.Timeout,
 	})
 }
 

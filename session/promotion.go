@@ -58,26 +58,34 @@ func (s *Session) awaitPromotion(p promotion) error {
 	}
 }
 
-// promotion runs one Promote or Demote on a link. It ends with the context of
-// whoever asked, and with the link.
+// promotion starts one Promote or Demote on a link.
 func (s *Session) promotion(l *life, id uint64, demote bool) {
 	s.mu.Lock()
 	p := s.pending[id]
 	s.mu.Unlock()
+	if demote {
+		go s.callPromoter(l, p, id, machine.DemoteDone, func(ctx context.Context, link Promoter) error {
+			return link.Demote(ctx)
+		})
+		return
+	}
+	go s.callPromoter(l, p, id, machine.PromoteDone, func(ctx context.Context, link Promoter) error {
+		return link.Promote(ctx, p.credentials)
+	})
+}
+
+// callPromoter runs one call, which ends with the context of whoever asked, and
+// with the link.
+func (s *Session) callPromoter(
+	l *life, p *promotion, id uint64, done machine.Kind, call func(context.Context, Promoter) error,
+) {
 	ctx, cancel := context.WithTimeout(l.ctx, s.cfg.ConnectTimeout)
 	release := context.AfterFunc(p.ctx, cancel)
 	promoter, _ := abilityOf[Promoter](l.link)
-	kind := machine.PromoteDone
-	guard("Promoter", func() error {
-		if demote {
-			kind = machine.DemoteDone
-			return promoter.Demote(ctx)
-		}
-		return promoter.Promote(ctx, p.credentials)
-	}, func(err error) {
+	guard("Promoter", func() error { return call(ctx, promoter) }, func(err error) {
 		release()
 		cancel()
-		s.post(s.doneInput(kind, l, id, err))
+		s.post(s.doneInput(done, l, id, err))
 	})
 }
 

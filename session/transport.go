@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"time"
 
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -46,6 +47,9 @@ type Attempt struct {
 	// WithoutTransforms asks for a link without media transforms, after they
 	// have failed.
 	WithoutTransforms bool
+	// Timeout is how long it may take. The context has no deadline of its own:
+	// it is cancelled at that time.
+	Timeout time.Duration
 }
 
 // Link is one open connection. The session closes it exactly once.

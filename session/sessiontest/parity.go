@@ -35,23 +35,14 @@ func (t *Transport) faults() []string {
 	for _, c := range s.Running {
 		out = append(out, fmt.Sprintf("the %v has not returned", c))
 	}
+	closed := make(map[uint64]int, len(s.Closed))
+	for _, epoch := range s.Closed {
+		closed[epoch]++
+	}
 	for _, epoch := range s.Opened {
-		switch n := count(s.Closed, epoch); n {
-		case 0:
-			out = append(out, fmt.Sprintf("the link of epoch %d was not closed", epoch))
-		case 1:
-		default:
+		if n := closed[epoch]; n != 1 {
 			out = append(out, fmt.Sprintf("the link of epoch %d was closed %d times", epoch, n))
 		}
 	}
 	return out
-}
-
-func count(list []uint64, x uint64) (n int) {
-	for _, y := range list {
-		if y == x {
-			n++
-		}
-	}
-	return n
 }

@@ -83,9 +83,10 @@ func Hang(phase string) Step { return Fail(nil).In(phase).AtCancel() }
 // fails then with an error that names the phase.
 func Deaf(phase string) Step { return Fail(nil).In(phase).AtRelease() }
 
-// After lets the outcome take d. Behind AtCancel or AtRelease the time runs
-// from there and the context no longer counts. The answer to a Ping comes that
-// much later, while the Ping itself returns at once.
+// After lets the outcome take d, or until the context ends if that is sooner;
+// with AtCancel d runs from there, and the context no longer counts. The answer
+// to a Ping comes that much later, while the Ping itself returns at once. A
+// release ends the wait; with AtRelease d means nothing.
 func (s Step) After(d time.Duration) Step {
 	s.after = d
 	return s

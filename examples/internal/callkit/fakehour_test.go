@@ -34,15 +34,19 @@ func newFakeCall(t *testing.T) *fakeCall {
 	require.NoError(t, err)
 	web, front := fakenet.NewListener("server"), fakenet.NewListener("proxy")
 	f := &fakeCall{net: n, h: newRecorder(), serves: make(chan error, 1)}
-	f.server = NewServer(ServerOptions{Media: n.ServerMedia, PacketEvery: hourPacket})
+	// Both sides sit a long fault out.
+	patient := func(move func(*webrtc.SettingEngine)) func(*webrtc.SettingEngine) {
+		return func(e *webrtc.SettingEngine) {
+			move(e)
+			e.SetICETimeouts(5*time.Second, 10*time.Minute, 2*time.Second)
+		}
+	}
+	f.server = NewServer(ServerOptions{Media: patient(n.ServerMedia), PacketEvery: hourPacket})
 	go func() { f.serves <- f.server.Serve(web) }()
 	f.proxy = NewProxy(front, web.Dial)
 	f.call, err = Dial(context.Background(), Options{
 		URL: URL("server"), Attendee: alice, Dial: front.DialContext,
-		PacketEvery: hourPacket, Media: func(e *webrtc.SettingEngine) {
-			n.ClientMedia(e)
-			e.SetICETimeouts(5*time.Second, 10*time.Minute, 2*time.Second) // sits a long fault out
-		},
+		PacketEvery: hourPacket, Media: patient(n.ClientMedia),
 	}, f.h)
 	require.NoError(t, err)
 	return f

@@ -2,7 +2,7 @@ package machine
 
 import (
 	"errors"
-	"math"
+
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -65,6 +65,8 @@ type rig struct {
 	last []Effect
 	// told holds every event so far.
 	told []observer.Event
+	// bytes is the running total of the health samples.
+	bytes uint64
 }
 
 // newRig starts the clock at one second, so that 0 is no time that occurs.
@@ -250,5 +252,3 @@ var classCodes = []status.Code{
 }
 
 var errProbe = errors.New("probe")
-
-const forever = time.Duration(math.MaxInt64)

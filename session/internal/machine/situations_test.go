@@ -30,7 +30,7 @@ var situations = []situation{
 		r.thirdAttempt()
 		r.report(status.VideoCallSwitchToViewOnly)
 	}},
-	{name: "connecting: opening, clipped to the end of the budget", changes: with(budget(17 * time.Second)), drive: (*rig).thirdAttempt},
+	{name: "connecting: opening, clipped to the end of the budget", changes: with(budget(10 * time.Second)), drive: (*rig).thirdAttempt},
 	{name: "connecting: opening, no budget at all", changes: with(budget(0)), drive: func(r *rig) { r.start() }},
 	{name: "connecting: opening, last of three attempts", changes: with(attempts(3)), drive: (*rig).thirdAttempt},
 	{name: "connecting: aborting", drive: func(r *rig) {
@@ -39,7 +39,6 @@ var situations = []situation{
 	}},
 	{name: "connecting: aborting, one deaf Connect already", drive: func(r *rig) {
 		deaf(r)
-		r.tick()
 		r.tick()
 	}},
 	{name: "connecting: awaiting presence", changes: with(presence), drive: func(r *rig) { r.connect(allAbilities) }},
@@ -62,7 +61,6 @@ var situations = []situation{
 	}},
 	{name: "connecting: waiting, retry due, the second deaf Connect still runs", drive: func(r *rig) {
 		deaf(r)
-		r.tick()
 		r.report(status.AudioInternalServerError)
 		r.tick()
 	}},
@@ -108,7 +106,21 @@ var situations = []situation{
 		r.connectStable(0)
 		for i := range 25 {
 			r.wait(time.Second)
-			r.do(Input{Kind: Sampled, Epoch: r.m.epoch, Sample: sample(100, i == 0)})
+			r.sample(50, i == 0)
+		}
+	}},
+	{name: "connected: one sample before the audio counts as unusable", drive: func(r *rig) {
+		r.connectStable(0)
+		for range 14 {
+			r.wait(time.Second)
+			r.sample(24, true)
+		}
+	}},
+	{name: "connected: audio unusable, cooldown over", drive: func(r *rig) {
+		r.connectStable(0)
+		for range 60 + 15 {
+			r.wait(time.Second)
+			r.sample(24, true)
 		}
 	}},
 	{name: "connected: recovered a moment ago", drive: func(r *rig) {
@@ -202,7 +214,6 @@ var situations = []situation{
 	}},
 	{name: "stopped: leaving, the second deaf Connect still runs", drive: func(r *rig) {
 		deaf(r)
-		r.tick()
 		r.stop()
 	}},
 	{name: "stopped: finished", drive: func(r *rig) {
@@ -225,7 +236,9 @@ func attempts(n int) func(*Config) {
 }
 
 func idle(d time.Duration) func(*Config) {
-	return func(c *Config) { c.Policy.Budget = policy.Budget{Elapsed: policy.NoLimit, Idle: d, Attempts: policy.NoLimit} }
+	return func(c *Config) {
+		c.Policy.Budget = policy.Budget{Elapsed: policy.NoLimit, Idle: d, Attempts: policy.NoLimit}
+	}
 }
 
 // opID is the ID of the application's operations in the walk.
@@ -247,11 +260,12 @@ func promoted(r *rig) {
 	r.promoteDone(opID)
 }
 
-// sample is an acceptable report that shows new traffic or none.
-func sample(total uint64, audible bool) *health.Sample {
-	s := &health.Sample{AudioPacketsReceived: health.Some(0), AudioLoss: health.Some(0), BytesReceived: total}
-	if audible {
-		s.AudioPacketsReceived = health.Some(50)
+// sample reports so many audio packets, with or without new traffic.
+func (r *rig) sample(packets float64, traffic bool) []Effect {
+	if traffic {
+		r.bytes += 1000
 	}
-	return s
+	return r.do(Input{Kind: Sampled, Epoch: r.m.epoch, Sample: &health.Sample{
+		AudioPacketsReceived: health.Some(packets), AudioLoss: health.Some(0), BytesReceived: r.bytes,
+	}})
 }
