@@ -3,6 +3,8 @@ package observer
 import (
 	"context"
 	"log/slog"
+
+	"github.com/holdfast-go/holdfast/policy"
 )
 
 // Log is an Observer that writes each event to a structured logger: losses and
@@ -53,9 +55,7 @@ func record(e Event) (slog.Level, string, []slog.Attr) {
 			slog.Int("attempt", e.Number), slog.Any("status", e.Status), slog.Duration("after", e.After),
 		}
 	case RetryScheduled:
-		return slog.LevelInfo, "retry scheduled", []slog.Attr{
-			slog.Duration("delay", e.Decision.Delay), slog.Any("status", e.Decision.Status), slog.Any("left", e.Decision.Left),
-		}
+		return slog.LevelInfo, "retry scheduled", retryAttrs(e.Decision)
 	case Connected:
 		return slog.LevelInfo, "connected", []slog.Attr{
 			slog.Int("attempts", e.Attempts), slog.Duration("after", e.After),
@@ -99,6 +99,18 @@ func recordChange(e Event) (slog.Level, string, []slog.Attr) {
 		return slog.LevelWarn, "events missed", []slog.Attr{slog.Int("events", e.Events), slog.Int("outages", e.Outages)}
 	}
 	return slog.LevelInfo, e.Name(), nil
+}
+
+// retryAttrs leaves out limits that there are none of.
+func retryAttrs(d policy.Decision) []slog.Attr {
+	attrs := []slog.Attr{slog.Duration("delay", d.Delay), slog.Any("status", d.Status)}
+	if d.Left.Elapsed != policy.NoLimit {
+		attrs = append(attrs, slog.Duration("left", d.Left.Elapsed))
+	}
+	if d.Left.Attempts != policy.NoLimit {
+		attrs = append(attrs, slog.Int("attemptsLeft", d.Left.Attempts))
+	}
+	return attrs
 }
 
 func stoppedLevel(e Stopped) slog.Level {

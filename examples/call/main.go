@@ -66,12 +66,16 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		}
 		return o, errUsage
 	}
-	if set.NArg() > 0 || o.serve != "" && o.connect != "" {
+	switch {
+	case set.NArg() > 0:
 		fmt.Fprintf(stderr, "call: unexpected argument %q\n", set.Args())
-		set.Usage()
-		return o, errUsage
+	case o.serve != "" && o.connect != "":
+		fmt.Fprintln(stderr, "call: -serve and -connect are two programs, for two terminals")
+	default:
+		return o, nil
 	}
-	return o, nil
+	set.Usage()
+	return o, errUsage
 }
 
 // run is the whole program but for the exit status.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/examples/internal/callkit"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
@@ -67,9 +69,42 @@ func describe(e observer.Event) (text string, always bool) {
 		return fmt.Sprintf("recovered: gap %s, %s, first cause %s", round(e.Outage.Duration),
 			count(e.Outage.Attempts, "attempt"), e.Outage.First.Code.String()), false
 	case observer.Stopped:
-		return fmt.Sprintf("STOPPED by the %s: %s", e.Initiator, reason(e.Status)), true
+		return fmt.Sprintf("STOPPED (%s): %s", enders[e.Initiator], reason(e.Status)), true
 	}
-	return strings.ToLower(e.Name()), true
+	return describeChange(e), true
+}
+
+// describeChange is describe for the events that are no transition.
+func describeChange(e observer.Event) string {
+	switch e := e.(type) {
+	case observer.Promoted:
+		return "promoted to the primary meeting"
+	case observer.Demoted:
+		return "demoted from the primary meeting: " + reason(e.Status)
+	case observer.VideoSendUnavailable:
+		return "sending video has become unavailable"
+	case observer.Updating:
+		return "changing the running call"
+	case observer.Updated:
+		return "the running call is changed"
+	case observer.ConnectionPoor:
+		return "audio has become unusable"
+	case observer.VideoStopSuggested:
+		return "audio has become unusable, giving up video may help"
+	case observer.ConnectionGood:
+		return "audio is usable again"
+	case observer.Missed:
+		return fmt.Sprintf("%s were missed", count(e.Events, "event"))
+	}
+	return e.Name()
+}
+
+// enders says in words who ended a session.
+var enders = map[observer.Initiator]string{
+	observer.ByApplication: "the application left",
+	observer.ByStatus:      "told to, not to be retried",
+	observer.ByPolicy:      "gave up",
+	observer.ByFault:       "a fault in the application",
 }
 
 // reason is a status in few words: its name, and what it was seen by.
@@ -78,10 +113,24 @@ func reason(st status.Status) string {
 	if st.Wire != 0 {
 		text += fmt.Sprintf(" (%d)", st.Wire)
 	}
-	if st.Cause != nil {
+	var step *callkit.PhaseError
+	switch {
+	case errors.As(st.Cause, &step):
+		text += " in the step " + strconv.Quote(string(step.Phase)) + innermost(step.Err)
+	case st.Cause != nil:
 		text += ": " + st.Cause.Error()
 	}
 	return text
+}
+
+// innermost is the cause of a step's failure, if there is more to it than a
+// status.
+func innermost(err error) string {
+	var st status.Status
+	if errors.As(err, &st) && st.Cause != nil {
+		return ": " + st.Cause.Error()
+	}
+	return ""
 }
 
 func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }

@@ -23,7 +23,7 @@ import (
 //   - Recovered follows Connected after an outage, and nothing else;
 //   - the session ends with a code that observers may see (G7).
 //
-// In a bubble it may be called within: it never leaves the goroutine.
+// It never leaves its goroutine, so it may be called inside a bubble.
 func CheckEvents(tb testing.TB, events []observer.Event) {
 	tb.Helper()
 	report(tb, check(events, true))

@@ -223,8 +223,10 @@ func TestCancelInEveryPhase(t *testing.T) {
 				failed <- err
 			}()
 			eventually(t, "the phase", func() bool { return s.Held(phase) == 1 })
-			if phase == PhaseMedia { // the server's part of it begins a little early
-				eventually(t, "repeated checks", func() bool { return checks.Load() > 2 })
+			phases := []Phase{phase}
+			if phase == PhaseMedia { // checks begin while the answer is being taken
+				eventually(t, "checks", func() bool { return checks.Load() > 0 })
+				phases = append(phases, PhaseNegotiate)
 			}
 			began := time.Now()
 			cancel(stop)
@@ -232,7 +234,7 @@ func TestCancelInEveryPhase(t *testing.T) {
 			assert.Less(t, time.Since(began), time.Second)
 			var pe *PhaseError
 			require.ErrorAs(t, err, &pe)
-			assert.Equal(t, phase, pe.Phase)
+			assert.Contains(t, phases, pe.Phase)
 			require.ErrorIs(t, err, stop)
 			require.ErrorIs(t, err, status.TaskFailed)
 			eventually(t, "an empty meeting", func() bool { return len(s.Attendees()) == 0 })

@@ -100,7 +100,12 @@ func TestLossShowsInTheSamples(t *testing.T) {
 
 func TestMediaSilentOnALivePath(t *testing.T) {
 	s := startServer(t, ServerOptions{})
-	c, h, n := faultyCall(t, s)
+	n, err := NewFaultNet(nil, nil)
+	require.NoError(t, err)
+	o := options(s, alice)
+	o.Media = func(e *webrtc.SettingEngine) { e.SetNet(n); fast(e) } // frequent keepalives
+	c, h := call(t, o)
+	flows(t, s, c, alice)
 	n.Inbound(Impairment{Drop: true, Only: IsRTP})
 	stands(t, "inbound", c.Received, c.Sent)
 	var stun uint64

@@ -43,10 +43,11 @@ func (n notation) status(st status.Status) string {
 // c anyway is left out.
 func (n notation) marks(st status.Status) string {
 	var b strings.Builder
-	if st.Wire != n.probe.Wire {
+	isProbe := st.Cause == errProbe
+	if st.Wire != 0 && !(isProbe && st.Wire == n.probe.Wire) {
 		fmt.Fprintf(&b, "w%d", st.Wire)
 	}
-	if st.Shared != n.probe.Shared {
+	if st.Shared && !(isProbe && n.probe.Shared) {
 		b.WriteString("s")
 	}
 	if st.Permanent {

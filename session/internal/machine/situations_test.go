@@ -11,6 +11,7 @@ import (
 // situation is a place in the life of a session that the walk starts from.
 type situation struct {
 	name    string
+	like    string // an earlier situation that differs in few inputs only
 	changes []func(*Config)
 	drive   func(r *rig)
 }
@@ -22,124 +23,124 @@ var situations = []situation{
 
 	{name: "connecting: opening, first attempt", drive: func(r *rig) { r.start() }},
 	{name: "connecting: opening, third attempt", drive: (*rig).thirdAttempt},
-	{name: "connecting: opening, the attendee is present already", changes: with(presence), drive: func(r *rig) {
+	{name: "connecting: opening, the attendee is present already", like: "connecting: opening, third attempt", changes: with(presence), drive: func(r *rig) {
 		r.thirdAttempt()
 		r.do(Input{Kind: Present, Epoch: r.m.epoch})
 	}},
-	{name: "connecting: opening, sending video was refused meanwhile", drive: func(r *rig) {
+	{name: "connecting: opening, sending video was refused meanwhile", like: "connecting: opening, third attempt", drive: func(r *rig) {
 		r.thirdAttempt()
 		r.report(status.VideoCallSwitchToViewOnly)
 	}},
-	{name: "connecting: opening, clipped to the end of the budget", changes: with(budget(10 * time.Second)), drive: (*rig).thirdAttempt},
-	{name: "connecting: opening, no budget at all", changes: with(budget(0)), drive: func(r *rig) { r.start() }},
-	{name: "connecting: opening, last of three attempts", changes: with(attempts(3)), drive: (*rig).thirdAttempt},
+	{name: "connecting: opening, clipped to the end of the budget", like: "connecting: opening, third attempt", changes: with(budget(10 * time.Second)), drive: (*rig).thirdAttempt},
+	{name: "connecting: opening, no budget at all", like: "connecting: opening, third attempt", changes: with(budget(0)), drive: func(r *rig) { r.start() }},
+	{name: "connecting: opening, last of three attempts", like: "connecting: opening, third attempt", changes: with(attempts(3)), drive: (*rig).thirdAttempt},
 	{name: "connecting: aborting", drive: func(r *rig) {
 		r.thirdAttempt()
 		r.tick()
 	}},
-	{name: "connecting: aborting, one deaf Connect already", drive: func(r *rig) {
+	{name: "connecting: aborting, one deaf Connect already", like: "connecting: aborting", drive: func(r *rig) {
 		deaf(r)
 		r.tick()
 	}},
-	{name: "connecting: awaiting presence", changes: with(presence), drive: func(r *rig) { r.connect(allAbilities) }},
+	{name: "connecting: awaiting presence", like: "connecting: opening, third attempt", changes: with(presence), drive: func(r *rig) { r.connect(allAbilities) }},
 	{name: "connecting: waiting", drive: func(r *rig) {
 		r.thirdAttempt()
 		r.openFailed(status.TaskFailed)
 	}},
-	{name: "connecting: waiting, the Connect still runs", drive: func(r *rig) {
+	{name: "connecting: waiting, the Connect still runs", like: "connecting: waiting", drive: func(r *rig) {
 		r.thirdAttempt()
 		r.report(status.AudioInternalServerError)
 	}},
-	{name: "connecting: waiting, the close still runs", changes: with(presence), drive: func(r *rig) {
+	{name: "connecting: waiting, the close still runs", like: "connecting: waiting", changes: with(presence), drive: func(r *rig) {
 		r.connect(allAbilities)
 		r.tick()
 	}},
-	{name: "connecting: waiting, retry due, the Connect still runs", drive: func(r *rig) {
+	{name: "connecting: waiting, retry due, the Connect still runs", like: "connecting: waiting", drive: func(r *rig) {
 		r.thirdAttempt()
 		r.report(status.AudioInternalServerError)
 		r.tick()
 	}},
-	{name: "connecting: waiting, retry due, the second deaf Connect still runs", drive: func(r *rig) {
+	{name: "connecting: waiting, retry due, the second deaf Connect still runs", like: "connecting: waiting", drive: func(r *rig) {
 		deaf(r)
 		r.report(status.AudioInternalServerError)
 		r.tick()
 	}},
-	{name: "connecting: waiting, clipped to the end of the budget", changes: with(budget(2500 * time.Millisecond)), drive: func(r *rig) {
+	{name: "connecting: waiting, clipped to the end of the budget", like: "connecting: waiting", changes: with(budget(2500 * time.Millisecond)), drive: func(r *rig) {
 		r.thirdAttempt()
 		r.openFailed(status.TaskFailed)
 	}},
 
 	{name: "connected: no abilities", drive: func(r *rig) { r.connect(0) }},
-	{name: "connected: all abilities", drive: func(r *rig) { r.connect(allAbilities) }},
-	{name: "connected: stable, no abilities", drive: func(r *rig) { r.connectStable(0) }},
-	{name: "connected: stable, all abilities", drive: func(r *rig) { r.connectStable(allAbilities) }},
-	{name: "connected: view-only", drive: func(r *rig) {
+	{name: "connected: all abilities", like: "connected: no abilities", drive: func(r *rig) { r.connect(allAbilities) }},
+	{name: "connected: stable, no abilities", like: "connected: no abilities", drive: func(r *rig) { r.connectStable(0) }},
+	{name: "connected: stable, all abilities", like: "connected: all abilities", drive: func(r *rig) { r.connectStable(allAbilities) }},
+	{name: "connected: view-only", like: "connected: stable, all abilities", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.report(status.VideoCallSwitchToViewOnly)
 		r.do(Input{Kind: UpdateDone, Epoch: r.m.epoch, ID: 1})
 	}},
-	{name: "connected: promotion running", drive: func(r *rig) {
+	{name: "connected: promotion running", like: "connected: stable, all abilities", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.promote(opID)
 	}},
-	{name: "connected: promoted", drive: promoted},
-	{name: "connected: promoted, demotion running", drive: func(r *rig) {
+	{name: "connected: promoted", like: "connected: stable, all abilities", drive: promoted},
+	{name: "connected: promoted, demotion running", like: "connected: stable, all abilities", drive: func(r *rig) {
 		promoted(r)
 		r.do(Input{Kind: Demote, ID: opID})
 	}},
-	{name: "connected: update running", drive: func(r *rig) {
+	{name: "connected: update running", like: "connected: stable, all abilities", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.report(status.IncompatibleSDP)
 	}},
-	{name: "connected: update running, another change waits", drive: func(r *rig) {
+	{name: "connected: update running, another change waits", like: "connected: stable, all abilities", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.report(status.IncompatibleSDP)
 		r.report(status.VideoCallSwitchToViewOnly)
 	}},
-	{name: "connected: three pings unanswered, the fourth is out", changes: with(func(c *Config) { c.Policy.StableAfter = 0 }), drive: func(r *rig) {
+	{name: "connected: three pings unanswered, the fourth is out", like: "connected: all abilities", changes: with(func(c *Config) { c.Policy.StableAfter = 0 }), drive: func(r *rig) {
 		r.connect(allAbilities)
 		for range 3 {
 			r.tick()
 		}
 	}},
-	{name: "connected: one silent sample before the limit", drive: func(r *rig) {
+	{name: "connected: one silent sample before the limit", like: "connected: stable, no abilities", drive: func(r *rig) {
 		r.connectStable(0)
 		for i := range 25 {
 			r.wait(time.Second)
 			r.sample(50, i == 0)
 		}
 	}},
-	{name: "connected: one sample before the audio counts as unusable", drive: func(r *rig) {
+	{name: "connected: one sample before the audio counts as unusable", like: "connected: stable, no abilities", drive: func(r *rig) {
 		r.connectStable(0)
 		for range 14 {
 			r.wait(time.Second)
 			r.sample(24, true)
 		}
 	}},
-	{name: "connected: audio unusable, cooldown over", drive: func(r *rig) {
+	{name: "connected: audio unusable, cooldown over", like: "connected: stable, no abilities", drive: func(r *rig) {
 		r.connectStable(0)
 		for range 60 + 15 {
 			r.wait(time.Second)
 			r.sample(24, true)
 		}
 	}},
-	{name: "connected: recovered a moment ago", drive: func(r *rig) {
+	{name: "connected: recovered a moment ago", like: "connected: no abilities", drive: func(r *rig) {
 		r.connectStable(0)
 		r.reattempt()
 		r.opened(allAbilities)
 	}},
-	{name: "connected: flapping, budget over", changes: with(budget(10 * time.Second)), drive: func(r *rig) {
+	{name: "connected: flapping, budget over", like: "connected: no abilities", changes: with(budget(10 * time.Second)), drive: func(r *rig) {
 		r.connectStable(0)
 		r.reattempt()
 		r.opened(0)
 		r.wait(10 * time.Second)
 	}},
-	{name: "connected: no budget at all", changes: with(budget(0)), drive: func(r *rig) {
+	{name: "connected: no budget at all", like: "connected: no abilities", changes: with(budget(0)), drive: func(r *rig) {
 		r.start()
 		r.opened(allAbilities)
 	}},
-	{name: "connected: no reason grace", changes: with(func(c *Config) { c.ReasonGrace = 0 }), drive: func(r *rig) { r.connect(0) }},
-	{name: "connected: the backoff gives up", changes: with(func(c *Config) { c.Policy.NewBackOff = steadily(-1) }), drive: func(r *rig) {
+	{name: "connected: no reason grace", like: "connected: no abilities", changes: with(func(c *Config) { c.ReasonGrace = 0 }), drive: func(r *rig) { r.connect(0) }},
+	{name: "connected: the backoff gives up", like: "connected: no abilities", changes: with(func(c *Config) { c.Policy.NewBackOff = steadily(-1) }), drive: func(r *rig) {
 		r.start()
 		r.opened(0)
 	}},
@@ -152,17 +153,19 @@ var situations = []situation{
 		r.connectStable(allAbilities)
 		r.report(status.SignalingInternalServerError)
 	}},
-	{name: "reconnecting: waiting", drive: func(r *rig) {
+	{name: "reconnecting: waiting", like: "reconnecting: waiting, the close still runs", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.lose()
 	}},
-	{name: "reconnecting: waiting, retry due, the close still runs", drive: func(r *rig) {
+	{name: "reconnecting: waiting, retry due, the close still runs", like: "reconnecting: waiting, the close still runs", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.report(status.SignalingInternalServerError)
 		r.tick()
 	}},
-	{name: "reconnecting: waiting, retry due, nothing left of the budget at the close grace", changes: with(budget(1500 * time.Millisecond)), drive: func(r *rig) {
-		r.connectStable(allAbilities)
+	{name: "reconnecting: waiting, retry due, nothing left of the budget at the close grace", like: "reconnecting: waiting, the close still runs", changes: with(budget(1500 * time.Millisecond)), drive: func(r *rig) {
+		r.start()
+		r.opened(0)
+		r.tick()
 		r.report(status.SignalingInternalServerError)
 		r.tick()
 		r.wait(500 * time.Millisecond)
@@ -171,17 +174,17 @@ var situations = []situation{
 		r.connectStable(allAbilities)
 		r.reattempt()
 	}},
-	{name: "reconnecting: opening, just before the lost link loses its authority", drive: func(r *rig) {
+	{name: "reconnecting: opening, just before the lost link loses its authority", like: "reconnecting: opening", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.reattempt()
 		r.wait(authority - 1)
 	}},
-	{name: "reconnecting: opening, the lost link has lost its authority", drive: func(r *rig) {
+	{name: "reconnecting: opening, the lost link has lost its authority", like: "reconnecting: opening", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.reattempt()
 		r.wait(authority)
 	}},
-	{name: "reconnecting: opening, without transforms", drive: func(r *rig) {
+	{name: "reconnecting: opening, without transforms", like: "reconnecting: opening", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.report(status.EncodedTransformManagerFailed)
 		r.closeDone()
@@ -192,7 +195,7 @@ var situations = []situation{
 		r.reattempt()
 		r.tick()
 	}},
-	{name: "reconnecting: awaiting presence", changes: with(presence), drive: func(r *rig) {
+	{name: "reconnecting: awaiting presence", like: "reconnecting: opening", changes: with(presence), drive: func(r *rig) {
 		r.connect(allAbilities)
 		r.do(Input{Kind: Present, Epoch: r.m.epoch})
 		r.reattempt()
@@ -208,11 +211,11 @@ var situations = []situation{
 		promoted(r)
 		r.stop()
 	}},
-	{name: "stopped: leaving, the Connect still runs", drive: func(r *rig) {
+	{name: "stopped: leaving, the Connect still runs", like: "stopped: leaving, the close still runs", drive: func(r *rig) {
 		r.thirdAttempt()
 		r.report(status.MeetingEnded)
 	}},
-	{name: "stopped: leaving, the second deaf Connect still runs", drive: func(r *rig) {
+	{name: "stopped: leaving, the second deaf Connect still runs", like: "stopped: leaving, the close still runs", drive: func(r *rig) {
 		deaf(r)
 		r.stop()
 	}},

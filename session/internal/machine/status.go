@@ -143,20 +143,21 @@ func (m *Machine) switchToViewOnly(st status.Status) {
 	m.tell(observer.VideoSendUnavailable{Header: m.here(), Status: st})
 }
 
-// linkClosed takes the end of a layer for a loss, whatever code came with it.
+// linkClosed takes the end of a layer for a loss, whatever code came with it. A
+// layer that ends once the session has given the link up says nothing new,
+// unless it says that there is nothing to come back to.
 func (m *Machine) linkClosed(in Input) {
 	st := in.Status
+	final := st.Permanent || m.cfg.Policy.Classes.Of(st.Code) == policy.Terminal
 	switch {
 	case in.Bare:
 		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st.Cause}
-	case !st.Permanent:
-		switch m.cfg.Policy.Classes.Of(st.Code) {
-		case policy.Terminal, policy.Failure, policy.WithoutTransforms:
-		default:
-			st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st}
-		}
+	case !final && !m.losing(st):
+		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st}
 	}
-	m.reported(st, in.Bare)
+	if final || m.phase != waiting && m.phase != aborting {
+		m.reported(st, in.Bare)
+	}
 }
 
 // closedCode stands for the end of a layer that gave no code.

@@ -238,24 +238,42 @@ func timeProbes(m *Machine) []probe {
 func walk(table fsm.Events) string {
 	var b strings.Builder
 	b.WriteString(walkLegend)
+	pages := map[string][]string{}
 	for _, s := range situations {
-		s.write(&b, table)
+		pages[s.name] = s.page(table)
+		s.write(&b, table, pages)
 	}
 	return b.String()
 }
 
 const walkLegend = `# What every input does in every situation: "inputs: effects → state/phase [timers] {facts}", as far as they change.
 # e3 is an epoch, #2 an attempt or an operation, c the status of the input, 18<c a status with c as its cause.
-# Inputs are of the current epoch, or @previous, @older, @future, @zero, @any of these.
+# Inputs are of the current epoch, or @previous, @older, @future, @zero, @other than the current one, @any.
 `
 
-// write writes the page of a situation.
-func (s situation) write(b *strings.Builder, table fsm.Events) {
+// page has a line for each outcome.
+func (s situation) page(table fsm.Events) (lines []string) {
+	for _, l := range fold(s.try(table, probes(s.arrive(table).m))) {
+		lines = append(lines, l.inputs+": "+l.outcome)
+	}
+	return lines
+}
+
+// write writes the page of a situation under its heading. Of a situation that
+// is like another one it leaves out the lines that both have: whatever changes
+// there shows here or there.
+func (s situation) write(b *strings.Builder, table fsm.Events, pages map[string][]string) {
 	r := s.arrive(table)
 	n := notation{}
-	fmt.Fprintf(b, "\n== %s\n   %s %s %s\n", s.name, place(r.m), armed(r.m.timers, r.now.Mono), changed(n.facts(New(testConfig())), n.facts(r.m)))
-	for _, l := range fold(s.try(table, probes(r.m))) {
-		fmt.Fprintf(b, "%s: %s\n", l.inputs, l.outcome)
+	facts := changed(n.facts(New(testConfig())), n.facts(r.m))
+	fmt.Fprintf(b, "\n== %s\n   %s %s %s\n", s.name, place(r.m), armed(r.m.timers, r.now.Mono), facts)
+	if s.like != "" {
+		fmt.Fprintf(b, "   as in %q, but for:\n", s.like)
+	}
+	for _, line := range pages[s.name] {
+		if !slices.Contains(pages[s.like], line) {
+			b.WriteString(line + "\n")
+		}
 	}
 }
 
@@ -323,26 +341,42 @@ func variantsByKind(trials []trial) map[string][]string {
 	return kinds
 }
 
-// label names a set of inputs: by kind, then by the epochs, with the variants
-// that have both in common.
+// label names a set of inputs: the kinds, then the variants and the epochs that
+// they have in common.
 func label(trials []trial, kinds map[string][]string) string {
-	var parts []string
+	var order []string
+	same := map[string][]string{}
 	for _, kind := range distinct(trials, func(t trial) string { return t.kind }) {
 		ofKind := slices.DeleteFunc(slices.Clone(trials), func(t trial) bool { return t.kind != kind })
-		var sets []string
-		members := map[string][]string{}
-		for _, v := range distinct(ofKind, func(t trial) string { return t.variant }) {
-			set := epochsOf(ofKind, v)
-			if members[set] == nil {
-				sets = append(sets, set)
+		for _, what := range variantsAndEpochs(ofKind, kinds[kind]) {
+			if same[what] == nil {
+				order = append(order, what)
 			}
-			members[set] = append(members[set], v)
-		}
-		for _, set := range sets {
-			parts = append(parts, kind+variantList(members[set], kinds[kind])+set)
+			same[what] = append(same[what], kind)
 		}
 	}
-	return strings.Join(parts, "; ")
+	for i, what := range order {
+		order[i] = strings.Join(same[what], ", ") + what
+	}
+	return strings.Join(order, "; ")
+}
+
+// variantsAndEpochs names trials of one kind: the variants that occur in the
+// same epochs together, with these.
+func variantsAndEpochs(trials []trial, all []string) []string {
+	var order []string
+	members := map[string][]string{}
+	for _, v := range distinct(trials, func(t trial) string { return t.variant }) {
+		set := epochsOf(trials, v)
+		if members[set] == nil {
+			order = append(order, set)
+		}
+		members[set] = append(members[set], v)
+	}
+	for i, set := range order {
+		order[i] = variantList(members[set], all) + set
+	}
+	return order
 }
 
 func distinct(trials []trial, of func(trial) string) (list []string) {
@@ -367,6 +401,8 @@ func epochsOf(trials []trial, variant string) string {
 		return ""
 	case len(list) == len(epochOrder):
 		return "@any"
+	case len(list) == len(epochOrder)-1 && list[0] != "":
+		return "@other"
 	case list[0] == "":
 		list[0] = "current"
 	}
