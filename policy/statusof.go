@@ -22,7 +22,7 @@ func StatusOf(err error) status.Status {
 	}
 	var permanent *backoff.PermanentError
 	isPermanent := errors.As(err, &permanent)
-	if outermost, ok := err.(*backoff.PermanentError); ok {
+	if outermost, ok := err.(*backoff.PermanentError); ok { //nolint:errorlint // only the outermost wrapper
 		err = outermost.Err // the wrapper adds nothing to what Permanent says
 	}
 	st := carried(err)
@@ -46,7 +46,7 @@ func carried(err error) status.Status {
 
 // bare reports whether err is a status or a code with nothing around it.
 func bare(err error) bool {
-	switch err.(type) {
+	switch err.(type) { //nolint:errorlint // nothing around it is the question
 	case status.Status, status.Code:
 		return true
 	}

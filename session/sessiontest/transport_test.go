@@ -141,8 +141,8 @@ func TestReportsReachTheSession(t *testing.T) {
 		tr.Pong(Newest, tr.Snapshot().Named("Ping")[0].ID)
 		assert.Equal(t, time.Second, s.Snapshot().RTT)
 
-		for range 2 {
-			tr.Sample(Newest, health.Sample{AudioPacketsReceived: health.Some(0), AudioLoss: health.Some(0)})
+		for range 3 {
+			tr.Sample(Newest, health.Sample{BytesReceived: 1, AudioPacketsReceived: health.Some(0), AudioLoss: health.Some(0)})
 			settle(time.Second)
 		}
 		assert.Equal(t, 2, s.Snapshot().SilentSamples)
@@ -167,7 +167,7 @@ func TestUnknownEpochPanics(t *testing.T) {
 
 func TestMark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := Script(OK(), OK().AtCancel().In("late"))
+		tr := Script(OK(), OK().AtCancel().After(time.Second).In("late"))
 		s := begin(t, config(tr))
 		mark := tr.Mark()
 		assert.Empty(t, mark.Attempts())

@@ -1,0 +1,600 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// world is a machine together with what is around it: the Connects and links
+// that its effects have begun, the operations that run, and an account of the
+// budget that does not ask the machine's own. Every step is checked against
+// the guarantees, by what goes in and comes out.
+type world struct {
+	m   *Machine
+	now Instant
+
+	lives   []life         // oldest first
+	state   observer.State // as the events tell it
+	adopted uint64         // epoch of the adopted link; 0: none
+	epoch   uint64         // the last one opened
+	seq     uint64         // of the last event
+	asked   []asked        // promotions and demotions without an answer
+	running uint64         // ID of the running update; 0: none
+	dropped uint64         // ID of the last update that was cancelled
+	calling uint64         // ID of the promotion or demotion that the link runs; 0: none
+	forgone uint64         // ID of the last such call that was given up
+	nextID  uint64
+
+	promoted bool
+	over     bool // terminal, Stop or fault: no Open may follow (G8)
+	finished bool
+	endBy    time.Duration // when the session must be finished, once it is over (G3)
+
+	account account
+}
+
+// stage is how far an epoch has come.
+type stage uint8
+
+const (
+	dialing   stage = iota // Connect is running
+	cancelled              // Connect is running with a cancelled context
+	open                   // the link is open
+	closing                // Close is running
+)
+
+// life is what one epoch holds.
+type life struct {
+	epoch uint64
+	stage stage
+	since time.Duration // when its context was cancelled, or its close began
+}
+
+// asked is an operation of the application that has no answer yet.
+type asked struct {
+	id     uint64
+	demote bool
+}
+
+// account is the budget as the guarantees define it.
+type account struct {
+	outage   time.Duration // when the budget period began
+	counting bool
+	alive    time.Duration // last sign of life of the period
+	living   bool
+	tries    int
+	stable   time.Duration // when the connection counts as stable
+}
+
+func newWorld(cfg *Config) *world {
+	return &world{m: New(cfg), now: instant(time.Second), state: observer.StateIdle}
+}
+
+func (w *world) clone() *world {
+	c := *w
+	c.m = w.m.Clone()
+	c.lives = slices.Clone(w.lives)
+	c.asked = slices.Clone(w.asked)
+	return &c
+}
+
+// end is when the budget of time ends.
+func (w *world) end() (time.Duration, bool) {
+	b := w.m.cfg.Policy.Budget
+	end, limited := time.Duration(0), false
+	if w.account.counting && b.Elapsed >= 0 {
+		end, limited = w.account.outage+b.Elapsed, true
+	}
+	if w.account.living && b.Idle >= 0 && (!limited || w.account.alive+b.Idle < end) {
+		end, limited = w.account.alive+b.Idle, true
+	}
+	return end, limited
+}
+
+// life finds an epoch that holds something.
+func (w *world) life(epoch uint64) *life {
+	for i := range w.lives {
+		if w.lives[i].epoch == epoch {
+			return &w.lives[i]
+		}
+	}
+	return nil
+}
+
+func (w *world) bury(epoch uint64) {
+	w.lives = slices.DeleteFunc(w.lives, func(l life) bool { return l.epoch == epoch })
+}
+
+func (w *world) count(stages ...stage) (n int) {
+	for _, l := range w.lives {
+		if slices.Contains(stages, l.stage) {
+			n++
+		}
+	}
+	return n
+}
+
+// step has the machine handle an input at a time, and checks what comes out.
+func (w *world) step(at Instant, in Input) error {
+	before := *w.m
+	var untouched *Machine
+	if w.stale(in) {
+		untouched = w.m.Clone()
+	}
+	w.expect(at, in)
+	effects := w.m.Handle(at, in)
+	w.now = at
+	if before.state == observer.StateConnected && w.m.state != observer.StateConnected {
+		w.account.begin(at.Mono)
+	}
+	for i, e := range effects {
+		if err := w.effect(in, effects, i, e); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		w.checkPlace(in), w.checkEnd(), w.checkDeadline(in), w.checkLinks(),
+		w.checkReaction(&before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects),
+	)
+}
+
+// stale reports whether the input is a report of another epoch.
+func (w *world) stale(in Input) bool {
+	switch in.Kind {
+	case Reported, LinkClosed, Sampled, Ponged, Present, UpdateDone, PromoteDone, DemoteDone, CannotPing:
+		return in.Epoch != w.m.epoch && w.m.state != observer.StateIdle && w.m.state != observer.StateStopped
+	}
+	return false
+}
+
+// expect keeps the account of what the input means by itself.
+func (w *world) expect(at Instant, in Input) {
+	slept := at.Wall.Sub(w.now.Wall)-(at.Mono-w.now.Mono) >= sleepJump
+	if slept && w.account.living {
+		w.account.alive = at.Mono
+	}
+	switch in.Kind {
+	case Start:
+		if w.state == observer.StateIdle && !w.over {
+			w.account.begin(at.Mono)
+		}
+	case Tick:
+		if w.state == observer.StateConnected && w.m.state == observer.StateConnected && at.Mono >= w.account.stable {
+			w.account.reset()
+		}
+	case Opened:
+		if l := w.life(in.Epoch); l != nil {
+			l.stage = open
+		}
+	case OpenFailed, CloseDone:
+		w.bury(in.Epoch)
+	case Ponged:
+		if w.m.pongs(in) {
+			w.account.live(at.Mono)
+		}
+	case Promote, Demote:
+		w.asked = append(w.asked, asked{in.ID, in.Kind == Demote})
+	case UpdateDone:
+		if in.ID == w.running {
+			w.running = 0
+		}
+	case PromoteDone, DemoteDone:
+		if in.ID == w.calling {
+			w.calling = 0
+		}
+	}
+	if w.reportOfNow(in) && in.Heard != w.m.heard {
+		w.account.live(in.Heard.latest())
+	}
+}
+
+// pongs reports whether a pong counts.
+func (m *Machine) pongs(in Input) bool {
+	p := m.pinger
+	_, ok := p.Pong(in.ID, m.now.Mono)
+	return ok && in.Epoch == m.epoch && m.state != observer.StateIdle && m.state != observer.StateStopped
+}
+
+func (w *world) reportOfNow(in Input) bool {
+	switch in.Kind {
+	case Reported, LinkClosed, Sampled, Ponged, Present, UpdateDone, PromoteDone, DemoteDone, CannotPing:
+		return in.Epoch == w.m.epoch && w.m.state != observer.StateIdle && w.m.state != observer.StateStopped
+	}
+	return false
+}
+
+func (a *account) begin(at time.Duration) {
+	if !a.counting {
+		a.outage, a.counting = at, true
+	}
+}
+
+func (a *account) live(at time.Duration) { a.alive, a.living = at, true }
+
+func (a *account) reset() { *a = account{stable: a.stable} }
+
+// effect takes over one effect and checks it.
+func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
+	if w.finished {
+		return fmt.Errorf("G2: %s after Finish", e.Kind)
+	}
+	switch e.Kind {
+	case Open:
+		return w.opens(e)
+	case CancelOpen:
+		return w.moves(e, dialing, cancelled)
+	case CloseLink:
+		if e.Leave && in.Kind != Stop {
+			return errors.New("a goodbye that the application did not ask for")
+		}
+		return w.moves(e, open, closing)
+	case Ping:
+		return w.onAdopted(e)
+	case Update:
+		if w.running != 0 {
+			return errors.New("an update while another one runs")
+		}
+		w.running = e.ID
+		return w.onAdopted(e)
+	case CancelUpdate:
+		if w.running == 0 {
+			return errors.New("no update to cancel")
+		}
+		w.dropped, w.running = w.running, 0
+	case CallPromote, CallDemote:
+		if w.calling != 0 {
+			return errors.New("a promotion while another one runs")
+		}
+		w.calling = e.ID
+		return w.onAdopted(e)
+	case Settle:
+		return w.answers(e)
+	case Notify:
+		return w.hears(e.Event, all[i+1:])
+	case Finish:
+		w.finished = true
+		if i != len(all)-1 || i == 0 || all[i-1].Event == nil || all[i-1].Event.Name() != "Stopped" {
+			return errors.New("G2: Finish is not last, right after Stopped")
+		}
+	default:
+		return fmt.Errorf("unknown effect %v", e.Kind)
+	}
+	return nil
+}
+
+func (w *world) opens(e Effect) error {
+	first := w.state == observer.StateConnecting && e.Attempt.Number == 1
+	end, limited := w.end()
+	limit := w.m.cfg.Policy.Budget.Attempts
+	switch {
+	case w.over:
+		return errors.New("G8: an attempt after the end")
+	case e.Epoch != w.epoch+1:
+		return fmt.Errorf("epoch %d after %d", e.Epoch, w.epoch)
+	case w.count(dialing, open) > 0:
+		return errors.New("G1: an attempt while another one or a link is there")
+	case w.withinGrace():
+		return errors.New("an attempt that did not wait for the old operation")
+	case w.count(cancelled) >= maxDeaf:
+		return errors.New("G11: an attempt on top of two deaf Connects")
+	case !first && limited && w.now.Mono >= end:
+		return errors.New("G9: an attempt at or after the end of the budget")
+	case !first && limited && w.now.Mono+e.Attempt.Timeout > end:
+		return errors.New("G9: an attempt that may outlast the budget")
+	case e.Attempt.Timeout <= 0 || e.Attempt.Timeout > w.m.cfg.ConnectTimeout:
+		return fmt.Errorf("an attempt of %s", e.Attempt.Timeout)
+	case !first && limit >= 0 && w.account.tries >= limit:
+		return errors.New("G9: one attempt too many")
+	}
+	w.epoch = e.Epoch
+	w.account.tries++
+	w.lives = append(w.lives, life{epoch: e.Epoch})
+	return nil
+}
+
+// withinGrace reports whether an old operation is still to be waited for.
+func (w *world) withinGrace() bool {
+	return slices.ContainsFunc(w.lives, func(l life) bool {
+		return (l.stage == cancelled || l.stage == closing) && w.now.Mono < l.since+w.m.cfg.CloseGrace
+	})
+}
+
+// moves brings the epoch of an effect from one stage to the next: what was
+// opened is cancelled or closed once.
+func (w *world) moves(e Effect, from, to stage) error {
+	l := w.life(e.Epoch)
+	if l == nil || l.stage != from {
+		return fmt.Errorf("%s e%d, of which that is not to be done", e.Kind, e.Epoch)
+	}
+	l.stage, l.since = to, w.now.Mono
+	return nil
+}
+
+func (w *world) onAdopted(e Effect) error {
+	if l := w.life(e.Epoch); w.adopted == 0 || e.Epoch != w.adopted || l == nil || l.stage != open {
+		return fmt.Errorf("%s e%d, which is not the adopted link", e.Kind, e.Epoch)
+	}
+	return nil
+}
+
+func (w *world) answers(e Effect) error {
+	i := slices.IndexFunc(w.asked, func(a asked) bool { return a.id == e.ID })
+	if i < 0 {
+		return fmt.Errorf("answer #%d to nobody", e.ID)
+	}
+	w.asked = slices.Delete(w.asked, i, i+1)
+	if w.calling == e.ID {
+		w.forgone, w.calling = e.ID, 0
+	}
+	return nil
+}
+
+// hears takes over an event.
+func (w *world) hears(e observer.Event, rest []Effect) error {
+	h := e.Head()
+	if h.Seq != w.seq+1 || h.Elapsed != w.now.Mono || !h.Time.Equal(w.now.Wall) {
+		return fmt.Errorf("header of %s: %+v", e.Name(), h)
+	}
+	w.seq = h.Seq
+	if !mayFollow(e, h, w.state) {
+		return fmt.Errorf("G12: %s from %s to %s in state %s", e.Name(), h.From, h.To, w.state)
+	}
+	w.state = h.To
+	switch e := e.(type) {
+	case observer.Connected:
+		return w.connected(h, rest)
+	case observer.Reconnecting:
+		w.adopted = 0
+		return w.isDemoted("Reconnecting")
+	case observer.Promoted:
+		w.promoted = true
+	case observer.Demoted:
+		return w.demoted(e)
+	case observer.Stopped:
+		return w.stopped(e, rest)
+	}
+	return nil
+}
+
+// mayFollow says which event may come in a state, and where it leads.
+func mayFollow(e observer.Event, h observer.Header, now observer.State) bool {
+	if h.From != now {
+		return false
+	}
+	switch e.(type) {
+	case observer.Connecting:
+		return h.From == observer.StateIdle && h.To == observer.StateConnecting
+	case observer.Connected:
+		return (h.From == observer.StateConnecting || h.From == observer.StateReconnecting) && h.To == observer.StateConnected
+	case observer.Reconnecting:
+		return h.From == observer.StateConnected && h.To == observer.StateReconnecting
+	case observer.Stopped:
+		return h.From != observer.StateStopped && h.To == observer.StateStopped
+	case observer.Recovered, observer.Promoted, observer.Updating, observer.Updated,
+		observer.ConnectionGood, observer.ConnectionPoor, observer.VideoStopSuggested:
+		return h.From == observer.StateConnected && h.To == h.From
+	case observer.AttemptStarted, observer.AttemptFailed, observer.RetryScheduled:
+		return (h.From == observer.StateConnecting || h.From == observer.StateReconnecting) && h.To == h.From
+	}
+	return h.From != observer.StateIdle && h.From != observer.StateStopped && h.To == h.From
+}
+
+func (w *world) connected(h observer.Header, rest []Effect) error {
+	l := w.life(h.Epoch)
+	if w.adopted != 0 || l == nil || l.stage != open {
+		return fmt.Errorf("G1: e%d is adopted after e%d", h.Epoch, w.adopted)
+	}
+	w.adopted = h.Epoch
+	recovered := len(rest) > 0 && rest[0].Event != nil && rest[0].Event.Name() == "Recovered"
+	if recovered != (h.From == observer.StateReconnecting) {
+		return errors.New("Recovered tells something else than Connected")
+	}
+	w.account.stable = w.now.Mono + w.m.cfg.Policy.StableAfter
+	if h.From == observer.StateConnecting || w.m.cfg.Policy.StableAfter <= 0 {
+		w.account.reset()
+	}
+	return nil
+}
+
+func (w *world) isDemoted(name string) error {
+	if w.promoted {
+		return fmt.Errorf("%s before the promoted session was told Demoted", name)
+	}
+	return nil
+}
+
+func (w *world) demoted(e observer.Demoted) error {
+	loss := e.Status.Code == status.AudioVideoDisconnectedWhilePromoted
+	if loss && !w.promoted {
+		return errors.New("demoted by a loss without a promotion")
+	}
+	if !loss && e.Status.Code != status.OK && e.Status.Code != status.AudioVideoWasRemovedFromPrimaryMeeting {
+		return fmt.Errorf("demoted with code %d", e.Status.Code)
+	}
+	w.promoted = false
+	return nil
+}
+
+func (w *world) stopped(e observer.Stopped, rest []Effect) error {
+	for _, st := range []status.Status{e.Status, e.First, e.Last, e.Decision.Status} {
+		if !st.IsZero() && st.Code.Told() != status.ToldStop {
+			return fmt.Errorf("G7: Stopped tells %s", st.Code)
+		}
+	}
+	switch {
+	case e.Status.IsZero():
+		return errors.New("Stopped without a reason")
+	case len(rest) != 1 || rest[0].Kind != Finish:
+		return errors.New("G2: something else than Finish follows Stopped")
+	case w.count(dialing, open) > 0:
+		return errors.New("Stopped before everything was cancelled or closed")
+	case len(w.asked) > 0:
+		return errors.New("Stopped before every promotion was answered")
+	case w.withinGrace():
+		return errors.New("Stopped before the close grace was over")
+	}
+	w.adopted = 0
+	return w.isDemoted("Stopped")
+}
+
+// checkPlace compares what the events tell with the machine. Between the end
+// and Stopped the machine is ahead of its events.
+func (w *world) checkPlace(in Input) error {
+	if w.m.state != w.state && w.m.state != observer.StateStopped {
+		return fmt.Errorf("the machine is %s, the events say %s, after %s", w.m.state, w.state, in.Kind)
+	}
+	return nil
+}
+
+// checkEnd bounds the time between the end and Stopped (G3), and what may be
+// left then (G8).
+func (w *world) checkEnd() error {
+	if w.m.state != observer.StateStopped {
+		return nil
+	}
+	if !w.over {
+		w.over = true
+		w.endBy = w.now.Mono + w.m.cfg.CloseGrace
+	}
+	at, armed := w.m.Deadline()
+	switch {
+	case w.count(dialing, open) > 0:
+		return errors.New("G8: stopped with a Connect that was not cancelled, or a link that was not closed")
+	case w.finished && armed:
+		return errors.New("G11: a deadline after Finish")
+	case !w.finished && !armed:
+		return errors.New("G3: leaving without a deadline")
+	case !w.finished && at > w.endBy:
+		return fmt.Errorf("G3: leaving until %s, %s after the close grace", at, at-w.endBy)
+	}
+	return nil
+}
+
+// checkDeadline makes sure that nothing waits for ever (NEEDS 3), and that a
+// tick makes progress.
+func (w *world) checkDeadline(in Input) error {
+	at, armed := w.m.Deadline()
+	live := w.m.state == observer.StateConnecting || w.m.state == observer.StateReconnecting
+	switch {
+	case live && !armed:
+		return errors.New("NEEDS 3: nothing is waited for")
+	case armed && in.Kind == Tick && at <= w.now.Mono:
+		return errors.New("a tick that leaves something due")
+	case armed && at > w.now.Mono+time.Minute:
+		return fmt.Errorf("NEEDS 3: the deadline is %s away", at-w.now.Mono)
+	}
+	return nil
+}
+
+// checkLinks makes sure that there is one link at most, and one while
+// connected (G1), and that two deaf Connects end the session (G11).
+func (w *world) checkLinks() error {
+	opened := w.count(open)
+	deaf := 0
+	for _, l := range w.lives {
+		if l.stage == cancelled && w.now.Mono >= l.since+w.m.cfg.CloseGrace {
+			deaf++
+		}
+	}
+	at, armed := w.m.Deadline()
+	switch {
+	case opened+w.count(dialing) > 1:
+		return errors.New("G1: more than one link or attempt")
+	case w.state == observer.StateConnected && w.m.state == w.state && (opened != 1 || w.life(w.adopted) == nil):
+		return errors.New("connected without a link")
+	case w.running != 0 && w.m.state != observer.StateConnected, w.calling != 0 && w.m.state != observer.StateConnected:
+		return errors.New("an operation that outlives its connection")
+	case deaf >= maxDeaf && w.m.state != observer.StateStopped && !(armed && at <= w.now.Mono):
+		return errors.New("G11: two deaf Connects, and the session goes on")
+	}
+	return nil
+}
+
+// checkReaction checks what must follow from the input at once.
+func (w *world) checkReaction(before *Machine, in Input) error {
+	if before.state == observer.StateStopped {
+		return nil
+	}
+	if w.final(before, in) && w.m.state != observer.StateStopped {
+		return fmt.Errorf("G8: %s with %s does not end the session", in.Kind, in.Status.Code)
+	}
+	class := w.m.cfg.Policy.Classes.Of(in.Status.Code)
+	lost := in.Kind == LinkClosed || in.Kind == Reported && (class == policy.Failure || class == policy.WithoutTransforms)
+	if lost && in.Epoch == before.epoch && before.state == observer.StateConnected && w.m.state == observer.StateConnected {
+		return fmt.Errorf("%s with %s is no loss", in.Kind, in.Status.Code)
+	}
+	if lost && class != policy.WithoutTransforms && in.Epoch == before.epoch && w.m.epoch == before.epoch &&
+		(w.m.phase == opening || w.m.phase == awaiting) {
+		return fmt.Errorf("divergence 7.7: %s with %s does not end the attempt", in.Kind, in.Status.Code)
+	}
+	if in.Kind == LinkClosed && in.Epoch == before.epoch && w.m.epoch == before.epoch && w.m.phase == awaiting {
+		return fmt.Errorf("%s with %s: the attempt waits on without its link", in.Kind, in.Status.Code)
+	}
+	return nil
+}
+
+// final reports whether an input must end the session.
+func (w *world) final(before *Machine, in Input) bool {
+	terminal := in.Status.Permanent || w.m.cfg.Policy.Classes.Of(in.Status.Code) == policy.Terminal
+	current := in.Epoch == before.epoch
+	switch in.Kind {
+	case Stop, Fault:
+		return true
+	case Reported, LinkClosed:
+		late := in.Epoch != 0 && in.Epoch+1 == before.epoch && authoritative(in.Status.Code) &&
+			before.attempt.Number > 0 && w.now.Mono < before.attemptStarted+2*time.Second
+		return before.state != observer.StateIdle && (current || late) && terminal && !in.Bare
+	case OpenFailed:
+		return current && terminal && (before.phase == opening || before.phase == aborting)
+	case UpdateDone:
+		return current && terminal && before.update.id != 0 && in.ID == before.update.id
+	}
+	return false
+}
+
+// checkBudgetStop makes sure that the session does not give up early (G9).
+func (w *world) checkBudgetStop(before *Machine) error {
+	if before.state == observer.StateStopped || w.m.state != observer.StateStopped {
+		return nil
+	}
+	d := w.m.ending.decision
+	if d.Rule != policy.RuleBudget {
+		return nil
+	}
+	b, a := w.m.cfg.Policy.Budget, w.account
+	var early bool
+	switch d.Refusal {
+	case policy.RefusedElapsed:
+		early = !a.counting || w.now.Mono < a.outage+b.Elapsed
+	case policy.RefusedIdle:
+		early = !a.living || w.now.Mono < a.alive+b.Idle
+	case policy.RefusedAttempts:
+		early = a.tries < b.Attempts
+	default:
+		return fmt.Errorf("G9: the budget is over by %s", d.Refusal)
+	}
+	if early {
+		return fmt.Errorf("G9: gave up before the budget (%s)", d.Refusal)
+	}
+	return nil
+}
+
+// checkStale makes sure that a report of another epoch changes nothing, unless
+// it is one of those that may (G10).
+func (w *world) checkStale(untouched *Machine, in Input, effects []Effect) error {
+	if untouched == nil || w.m.state == observer.StateStopped && w.final(untouched, in) {
+		return nil
+	}
+	untouched.now, untouched.stale = w.m.now, w.m.stale
+	if len(effects) > 0 || !reflect.DeepEqual(untouched, w.m) {
+		return fmt.Errorf("G10: %s of epoch %d in epoch %d changes something", in.Kind, in.Epoch, w.m.epoch)
+	}
+	return nil
+}
