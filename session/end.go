@@ -32,12 +32,19 @@ func (s *Session) delivered(d *dispatcher) {
 	s.maybeDone()
 }
 
-// finish lets go of everything once the core is done.
+// finish lets go of everything once the core is done. It closes the link whose
+// Opened comes too late for the core to know of it.
 func (s *Session) finish() {
 	s.latch()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ending.begun = true
+	for _, l := range s.lives {
+		if l.link != nil && !l.closing {
+			l.closing = true
+			go s.closeLink(l, false)
+		}
+	}
 	s.maybeDone()
 	if !s.ending.closed {
 		s.ending.grace = time.AfterFunc(s.cfg.ObserverGrace, s.abandon)

@@ -14,8 +14,12 @@ type life struct {
 	reporter *Reporter
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	link     Link // set under the session's lock before Opened is posted
 	pinging  atomic.Bool
+	// link and can are set, under the session's lock, before Opened is posted.
+	link Link
+	can  abilities
+	// closing: Close was or will be called; only whoever drains touches it.
+	closing bool
 	// cancelUpdate ends the running update; only whoever drains touches it.
 	cancelUpdate context.CancelFunc
 }
@@ -73,16 +77,32 @@ func (s *Session) bury(l *life, cause error) {
 	}
 }
 
-// abilities lists what a link can do.
-func abilities(l Link) (a machine.Abilities) {
-	if _, ok := abilityOf[Pinger](l); ok {
-		a |= machine.CanPing
-	}
-	if _, ok := abilityOf[Updater](l); ok {
-		a |= machine.CanUpdate
-	}
-	if _, ok := abilityOf[Promoter](l); ok {
-		a |= machine.CanPromote
-	}
+// abilities are the optional things that a link can do; nil: it cannot.
+type abilities struct {
+	pinger   Pinger
+	updater  Updater
+	promoter Promoter
+	leaver   Leaver
+}
+
+func abilitiesOf(l Link) (a abilities) {
+	a.pinger, _ = abilityOf[Pinger](l)
+	a.updater, _ = abilityOf[Updater](l)
+	a.promoter, _ = abilityOf[Promoter](l)
+	a.leaver, _ = abilityOf[Leaver](l)
 	return a
+}
+
+// bits are the abilities as the core knows them.
+func (a abilities) bits() (bits machine.Abilities) {
+	if a.pinger != nil {
+		bits |= machine.CanPing
+	}
+	if a.updater != nil {
+		bits |= machine.CanUpdate
+	}
+	if a.promoter != nil {
+		bits |= machine.CanPromote
+	}
+	return bits
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
@@ -35,6 +36,7 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 	case machine.CancelOpen:
 		l.cancel(e.Status)
 	case machine.CloseLink:
+		l.closing = true
 		go s.closeLink(l, e.Leave)
 	case machine.Ping:
 		if l.pinging.CompareAndSwap(false, true) {
@@ -67,31 +69,50 @@ var (
 	errTooLate = errors.New("the link opened after its attempt had been given up")
 )
 
-// connect runs one Connect.
+// connect runs one Connect, and looks at what the link can do, which runs code
+// of the application, too.
 func (s *Session) connect(l *life, a Attempt) {
 	var link Link
+	var can abilities
 	guard("Transport.Connect", func() (err error) {
-		if link, err = s.cfg.Transport.Connect(l.ctx, a, l.reporter); err == nil && link == nil {
+		if link, err = s.cfg.Transport.Connect(l.ctx, a, l.reporter); err != nil {
+			link = nil
+			return err
+		}
+		if link == nil {
 			return errNoLink
 		}
-		return err
-	}, func(err error) { s.dialed(l, link, err) })
+		can = abilitiesOf(link)
+		return nil
+	}, func(err error) { s.dialed(l, link, can, err) })
 }
 
-// dialed reports how a Connect ended. A link that comes after its attempt was
-// given up is closed here, unread.
-func (s *Session) dialed(l *life, link Link, err error) {
-	switch {
-	case err != nil:
-		s.notOpened(l, err)
-	case l.ctx.Err() != nil:
-		s.closeQuietly(l, link, false, func() { s.notOpened(l, errTooLate) })
-	default:
-		s.mu.Lock()
-		l.link = link
-		s.mu.Unlock()
-		s.post(machine.Input{Kind: machine.Opened, Epoch: l.epoch, Abilities: abilities(link)})
+// dialed reports how a Connect ended. A link that nobody wants, because its
+// attempt was given up or its abilities could not be had, is closed here, unread.
+func (s *Session) dialed(l *life, link Link, can abilities, err error) {
+	if err == nil && !s.adopt(l, link, can) {
+		err = errTooLate
 	}
+	switch {
+	case err == nil:
+		s.post(machine.Input{Kind: machine.Opened, Epoch: l.epoch, Abilities: can.bits()})
+	case link != nil:
+		s.closeQuietly(l, link, nil, func() { s.notOpened(l, err) })
+	default:
+		s.notOpened(l, err)
+	}
+}
+
+// adopt keeps the link for the core to take or to close, unless it is too late
+// for either.
+func (s *Session) adopt(l *life, link Link, can abilities) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.ctx.Err() != nil || s.ending.begun {
+		return false
+	}
+	l.link, l.can = link, can
+	return true
 }
 
 func (s *Session) notOpened(l *life, err error) {
@@ -100,37 +121,49 @@ func (s *Session) notOpened(l *life, err error) {
 	s.post(machine.Input{Kind: machine.OpenFailed, Epoch: l.epoch, Status: st})
 }
 
-// closeLink closes a link and everything else of its epoch.
+// closeLink closes a link and everything else of its epoch, once.
 func (s *Session) closeLink(l *life, leave bool) {
-	s.mu.Lock()
-	link := l.link
-	s.mu.Unlock()
-	s.closeQuietly(l, link, leave, func() {
+	var leaver Leaver
+	if leave {
+		leaver = l.can.leaver
+	}
+	s.closeQuietly(l, l.link, leaver, func() {
 		s.bury(l, status.Left)
 		s.post(machine.Input{Kind: machine.CloseDone, Epoch: l.epoch})
 	})
 }
 
-// closeQuietly closes a link within the close grace. An error or a panic of
-// Leave or Close changes nothing: the link is given up.
-func (s *Session) closeQuietly(l *life, link Link, leave bool, then func()) {
+// closeQuietly closes a link within the close grace, of which saying goodbye
+// may take half. An error or a panic of Leave or Close changes nothing: the link
+// is given up.
+func (s *Session) closeQuietly(l *life, link Link, leaver Leaver, then func()) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), s.cfg.CloseGrace)
-	closed := func(error) { cancel(); then() }
-	shut := func(error) { guard("Link.Close", func() error { return link.Close(ctx) }, closed) }
-	leaver, ok := abilityOf[Leaver](link)
-	if !leave || !ok {
-		shut(nil)
-		return
+	if leaver != nil {
+		sayGoodbye(ctx, leaver, s.cfg.CloseGrace/2)
 	}
-	guard("Leaver.Leave", func() error { return leaver.Leave(ctx) }, shut)
+	guard("Link.Close", func() error { return link.Close(ctx) }, func(error) {
+		cancel()
+		then()
+	})
+}
+
+// sayGoodbye calls Leave, and waits no longer than the time it may take.
+func sayGoodbye(ctx context.Context, leaver Leaver, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	left := make(chan struct{})
+	go guard("Leaver.Leave", func() error { return leaver.Leave(ctx) }, func(error) { close(left) })
+	select {
+	case <-left:
+	case <-ctx.Done():
+	}
 }
 
 // ping sends one ping. Only a panic or a missing ability is reported: the
 // verdict is the core's, by the pong that comes or does not.
 func (s *Session) ping(l *life, id uint64) {
 	ctx, cancel := context.WithTimeout(l.ctx, s.cfg.PingInterval)
-	pinger, _ := abilityOf[Pinger](l.link)
-	guard("Pinger.Ping", func() error { return pinger.Ping(ctx, id) }, func(err error) {
+	guard("Pinger.Ping", func() error { return l.can.pinger.Ping(ctx, id) }, func(err error) {
 		cancel()
 		l.pinging.Store(false)
 		var panicked *observer.PanicError
@@ -145,8 +178,7 @@ func (s *Session) ping(l *life, id uint64) {
 
 // update runs one Update.
 func (s *Session) update(ctx context.Context, cancel context.CancelFunc, l *life, id uint64, c Change) {
-	updater, _ := abilityOf[Updater](l.link)
-	guard("Updater.Update", func() error { return updater.Update(ctx, c) }, func(err error) {
+	guard("Updater.Update", func() error { return l.can.updater.Update(ctx, c) }, func(err error) {
 		cancel()
 		s.post(s.doneInput(machine.UpdateDone, l, id, err))
 	})

@@ -81,8 +81,7 @@ func (s *Session) callPromoter(
 ) {
 	ctx, cancel := context.WithTimeout(l.ctx, s.cfg.ConnectTimeout)
 	release := context.AfterFunc(p.ctx, cancel)
-	promoter, _ := abilityOf[Promoter](l.link)
-	guard("Promoter", func() error { return call(ctx, promoter) }, func(err error) {
+	guard("Promoter", func() error { return call(ctx, l.can.promoter) }, func(err error) {
 		release()
 		cancel()
 		s.post(s.doneInput(done, l, id, err))

@@ -71,6 +71,8 @@ const (
 	connectLimit = 15 * time.Second
 	closeLimit   = 2 * time.Second
 	pingEvery    = 10 * time.Second
+	// looseness is how far times may be off.
+	looseness = 200 * time.Millisecond
 )
 
 // settle lets everything that can happen at this instant happen.

@@ -341,7 +341,18 @@ const (
 	didReconnect = "audioVideoDidStartConnecting(true)"
 )
 
-func didStop(c status.Code) string { return fmt.Sprintf("audioVideoDidStop(%s)", c) }
+func didStop(c status.Code) string { return fmt.Sprintf("audioVideoDidStop(%s)", c.String()) }
 func didDemote(c status.Code) string {
-	return fmt.Sprintf("audioVideoWasDemotedFromPrimaryMeeting(%s)", c)
+	return fmt.Sprintf("audioVideoWasDemotedFromPrimaryMeeting(%s)", c.String())
 }
+
+// Rules of divergence that have no number of their own.
+const (
+	// ruleBudget: the clock of the budget begins at the loss and not with the
+	// first attempt, and the running attempt ends with it (G9).
+	ruleBudget = "budget"
+	// ruleClosed: a lost link is closed at the loss, so nothing that the server
+	// sends on it in the delay is heard. The recorded client keeps the socket
+	// until the retry.
+	ruleClosed = "closed at the loss"
+)

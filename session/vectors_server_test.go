@@ -24,7 +24,7 @@ const (
 
 // teardownLimit is how long an attempt that was given up waits for the server's
 // answers to its goodbye.
-const teardownLimit = 100 * time.Millisecond
+const teardownLimit = 50 * time.Millisecond
 
 // scriptServer is the scripted server together with a client's transport that
 // talks to it, as an adapter would: it translates frames and close codes with
@@ -449,4 +449,3 @@ func (s *scriptServer) newest() *session.Reporter {
 	defer s.mu.Unlock()
 	return s.reporter
 }
-

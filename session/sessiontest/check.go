@@ -157,7 +157,7 @@ func chain(v *verdict, events []observer.Event) {
 
 func mayMove(e observer.Event) bool {
 	h := e.Head()
-	if _, any := e.(observer.Missed); any {
+	if _, missed := e.(observer.Missed); missed {
 		return true
 	}
 	allowed, moving := moves[e.Name()]

@@ -60,7 +60,7 @@ func ExampleTransport_Report() {
 	fmt.Println(tr.Snapshot())
 	// Output:
 	// removed: true
-	// 1 attempts, opened [1], closed [1], open []
+	// attempts 1, opened [1], closed [1], open []
 }
 
 // The application leaves while the session is in the middle of a reconnect.
@@ -91,7 +91,7 @@ func ExampleTransport_WaitHanging() {
 	// hanging: <nil>
 	// Left by application while reconnecting
 	// attempts after Stop: 0
-	// 2 attempts, opened [1], closed [1], open []
+	// attempts 2, opened [1], closed [1], open []
 }
 
 // A recorder reads events in the order in which a test cares about them.

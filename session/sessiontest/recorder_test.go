@@ -139,8 +139,30 @@ func TestQuickIsQuick(t *testing.T) {
 		require.NoError(t, cfg.Validate())
 		began := time.Now()
 		s := begin(t, cfg)
-		assert.Equal(t, 3*time.Millisecond, time.Since(began))
+		assert.Equal(t, (1+2+4)*time.Millisecond, time.Since(began))
 		require.NoError(t, s.Close())
+		tr.Parity(t)
+	})
+}
+
+// An observer that is far too slow misses whole outages, and is told so.
+func TestCheckOfASlowObserver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		awake := make(chan struct{})
+		slow, quick := Recorder{Then: func(observer.Event) { <-awake }}, Recorder{}
+		var tr Transport
+		s := begin(t, config(&tr, &slow, &quick))
+		for range 400 {
+			pass(time.Minute)
+			tr.Report(Newest, status.TaskFailed)
+		}
+		settle(time.Minute)
+		close(awake)
+		require.NoError(t, s.Close())
+		assert.NotEmpty(t, Of[observer.Missed](&slow))
+		assert.Less(t, len(slow.Events()), len(quick.Events()))
+		slow.Check(t)
+		quick.Check(t)
 		tr.Parity(t)
 	})
 }

@@ -41,8 +41,10 @@ func (t *Transport) reporter(epoch uint64) *session.Reporter {
 	return t.life(epoch).reporter
 }
 
+// statusOf is policy.StatusOf, except that an OK stays what it is: nothing can
+// fail with it, but it may be reported.
 func statusOf(err error) status.Status {
-	switch err := err.(type) {
+	switch err := err.(type) { //nolint:errorlint // wrapped they are for policy.StatusOf
 	case status.Status:
 		return err
 	case status.Code:

@@ -59,7 +59,7 @@ func (s Snapshot) Named(name string) []Call {
 
 // String sums the snapshot up in one line.
 func (s Snapshot) String() string {
-	text := fmt.Sprintf("%d attempts, opened %d, closed %d, open %d",
+	text := fmt.Sprintf("attempts %d, opened %d, closed %d, open %d",
 		len(s.Attempts()), s.Opened, s.Closed, s.Open)
 	if len(s.Running) == 0 {
 		return text

@@ -147,6 +147,11 @@ func TestReportsReachTheSession(t *testing.T) {
 		}
 		assert.Equal(t, 2, s.Snapshot().SilentSamples)
 
+		tr.Report(Newest, status.OK)
+		tr.Report(Newest, status.Status{})
+		tr.Report(Newest, nil)
+		synctest.Wait()
+		require.Equal(t, session.StateConnected, s.State(), "OK means nothing")
 		tr.Report(Newest, errors.New("what is this"))
 		synctest.Wait()
 		assert.Equal(t, status.TaskFailed, s.Snapshot().Last.Code, "an error without a code")
@@ -203,8 +208,8 @@ func TestSnapshotStays(t *testing.T) {
 	got := dial(&tr, time.Minute)
 	require.NoError(t, got.link.Close(context.Background()))
 	assert.Equal(t, text, s.String())
-	assert.Equal(t, "1 attempts, opened [1], closed [], open [1]", text)
-	assert.Equal(t, "2 attempts, opened [1 2], closed [2], open [1]", tr.Snapshot().String())
+	assert.Equal(t, "attempts 1, opened [1], closed [], open [1]", text)
+	assert.Equal(t, "attempts 2, opened [1 2], closed [2], open [1]", tr.Snapshot().String())
 }
 
 func TestWaitFails(t *testing.T) {
@@ -216,7 +221,7 @@ func TestWaitFails(t *testing.T) {
 	cancel(enough)
 	err := tr.WaitOpened(ctx, 1)
 	require.ErrorIs(t, err, enough)
-	assert.EqualError(t, err, `sessiontest: waiting for 1 opened links: enough (1 attempts, opened [], closed [], open []; running: Connect of epoch 1 in "handshake")`)
+	assert.EqualError(t, err, `sessiontest: waiting for 1 opened links: enough (attempts 1, opened [], closed [], open []; running: Connect of epoch 1 in "handshake")`)
 	require.NoError(t, tr.WaitAttempts(ctx, 1), "what is there is not waited for")
 	tr.Release()
 	require.NoError(t, tr.WaitIdle(context.Background()))

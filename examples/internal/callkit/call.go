@@ -188,25 +188,28 @@ func (c *Call) mediaState(st webrtc.PeerConnectionState) {
 	case webrtc.PeerConnectionStateConnected:
 		c.connectedOnce.Do(func() { close(c.connected) })
 	case webrtc.PeerConnectionStateFailed:
-		c.mediaLost(status.Status{Code: status.TaskFailed, Layer: status.LayerMedia, Cause: errMediaFailed})
+		c.mediaLost(errMediaFailed, status.Status{
+			Code: status.ConnectionHealthReconnect, Layer: status.LayerMedia, Cause: errMediaFailed,
+		})
 	case webrtc.PeerConnectionStateClosed:
-		// A server that sends a client away also hangs up, often before its reason
-		// arrives. The code is the one that lets a session wait for a reason.
-		c.mediaLost(status.Status{Code: status.SignalingChannelClosedUnexpectedly, Layer: status.LayerMedia, Cause: errHungUp})
+		// A server that sends a client away also hangs up, and often before its
+		// reason arrives. To name no code is to say that one may follow.
+		c.mediaLost(errHungUp, errHungUp)
 	}
 }
 
-func (c *Call) mediaLost(st status.Status) {
+// mediaLost ends an attempt with one error, or tells of the loss with another.
+func (c *Call) mediaLost(attempt, loss error) {
 	if c.leaving.Load() {
 		return
 	}
 	c.mu.Lock()
 	again := c.mediaGone
 	c.mediaGone = true
-	ended := c.fail(st)
+	ended := c.fail(attempt)
 	c.mu.Unlock()
 	if !again && !ended {
-		c.h.Closed(status.LayerMedia, st)
+		c.h.Closed(status.LayerMedia, loss)
 	}
 }
 
@@ -221,17 +224,27 @@ func (c *Call) ask(ctx context.Context, m Message) (Message, error) {
 	}
 	select {
 	case reply := <-answer:
-		if st := status.FromSignaling(reply.Status); st.Code != status.OK {
-			return Message{}, st
-		}
-		return reply, nil
+		return judged(reply)
 	case <-c.lost:
-		return Message{}, c.whyLost()
 	case <-ctx.Done():
 		return Message{}, context.Cause(ctx)
 	case <-c.ctx.Done():
 		return Message{}, ErrClosed
 	}
+	select {
+	case reply := <-answer:
+		return judged(reply) // the server's last word, read before the loss
+	default:
+		return Message{}, c.whyLost()
+	}
+}
+
+// judged makes an error of an answer with a status.
+func judged(reply Message) (Message, error) {
+	if st := status.FromSignaling(reply.Status); st.Code != status.OK {
+		return Message{}, st
+	}
+	return reply, nil
 }
 
 // send writes a message, or says why there is no one to send it to.

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hourPacket is the packet time of the tests in fake time: 2 packets a second
+// hourPacket is the packet time of the tests in fake time: one packet a second
 // instead of 50, since every packet of an hour is really encrypted.
-const hourPacket = 500 * time.Millisecond
+const hourPacket = time.Second
 
 // fakeCall is a server and a call in a bubble of fake time.
 type fakeCall struct {

@@ -23,7 +23,8 @@ type Handler interface {
 	Alive(l status.Layer)
 	// Present says that the attendee is on the roster.
 	Present()
-	// Closed says that a layer is lost, once for each layer; err carries a
-	// status.Status of that layer.
+	// Closed says that a layer is lost, once for each layer. Err carries a
+	// status.Status, unless the media was hung up: that has no code of its own, and
+	// the server's reason for it may still be on its way.
 	Closed(l status.Layer, err error)
 }

@@ -1,8 +1,10 @@
 package callkit
 
 import (
+	"maps"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,26 +17,33 @@ const patienceForTests = 5 * time.Second
 // by itself or through the libraries it uses.
 var ours = regexp.MustCompile(`(?m)^(github\.com/(holdfast-go|pion|coder)/|net/http\.|created by net/http)`)
 
-// noLeaks fails the test if goroutines are left at its end. Call it first.
+// noLeaks fails the test if goroutines are left at its end that were not there
+// before. Call it first.
 func noLeaks(t *testing.T) {
 	t.Helper()
+	before := goroutines()
 	t.Cleanup(func() {
-		var left []string
-		if !poll(patienceForTests, func() bool { left = goroutines(); return len(left) == 0 }) {
-			t.Errorf("%d goroutines left:\n\n%s", len(left), strings.Join(left, "\n\n"))
+		var left map[string]string
+		gone := poll(patienceForTests, func() bool {
+			left = goroutines()
+			maps.DeleteFunc(left, func(id, _ string) bool { return before[id] != "" })
+			return len(left) == 0
+		})
+		if !gone {
+			t.Errorf("%d goroutines left:\n\n%s", len(left), strings.Join(slices.Collect(maps.Values(left)), "\n\n"))
 		}
 	})
 }
 
-// goroutines lists the stacks of all goroutines that are ours, but for those of
-// tests: a test with subtests waits for them in one of its own.
-func goroutines() []string {
+// goroutines gives the stacks of all goroutines that are ours by their ids, but
+// for those of tests: a test with subtests waits for them in one of its own.
+func goroutines() map[string]string {
 	buf := make([]byte, 1<<20)
-	stacks := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
-	var found []string
-	for _, s := range stacks {
+	found := map[string]string{}
+	for s := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 		if ours.MatchString(s) && !strings.Contains(s, "testing.tRunner") {
-			found = append(found, s)
+			id, _, _ := strings.Cut(s, " [")
+			found[id] = s
 		}
 	}
 	return found

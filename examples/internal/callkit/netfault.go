@@ -125,7 +125,7 @@ func (n *FaultNet) Dial(network, address string) (net.Conn, error) {
 	return c, err
 }
 
-func (n *FaultNet) wrap(c transport.UDPConn, err error) (*faultConn, error) {
+func (n *FaultNet) wrap(c transport.UDPConn, err error) (transport.UDPConn, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -76,8 +76,8 @@ func TestLongBlackHoleIsALossOfMedia(t *testing.T) {
 	flows(t, s, c, alice)
 	n.BlackHole()
 	st := h.lost(t, status.LayerMedia)
-	assert.Equal(t, status.TaskFailed, st.Code)
-	assert.False(t, st.Unexplained(), "there is no reason to wait for")
+	assert.Equal(t, status.ConnectionHealthReconnect, st.Code)
+	assert.Equal(t, status.LayerMedia, st.Where())
 }
 
 func TestLossShowsInTheSamples(t *testing.T) {

@@ -86,7 +86,7 @@ func (p *participant) handle(m Message) {
 		p.offered(m)
 	case KindUpdate:
 		p.viewOnly.Store(m.ViewOnly)
-		p.describe(m, KindUpdateAck)
+		p.send(p.agree(m, KindUpdateAck))
 	case KindPromote:
 		p.promote(m)
 	case KindDemote:
@@ -127,21 +127,22 @@ func (p *participant) offered(m Message) {
 		p.send(Message{Kind: KindAnswer, ID: m.ID, Status: serverFault})
 		return
 	}
-	p.describe(m, KindAnswer)
+	reply := p.agree(m, KindAnswer)
 	if p.server.hangs(PhaseMedia) {
-		p.hangUp()
+		p.hangUp() // before the client can begin, which takes it no time
 	}
+	p.send(reply)
 }
 
-// describe answers an offer, the first or a later one.
-func (p *participant) describe(m Message, ack Kind) {
+// agree makes the answer to an offer, the first or a later one.
+func (p *participant) agree(m Message, ack Kind) Message {
 	reply := Message{Kind: ack, ID: m.ID, Status: serverFault}
 	if pc := p.connection(); pc != nil {
 		if sdp, err := answer(p.ctx, pc, m.SDP); err == nil {
 			reply.SDP, reply.Status = sdp, 0
 		}
 	}
-	p.send(reply)
+	return reply
 }
 
 // openMedia makes the peer connection with an audio track in it.

@@ -1,13 +1,14 @@
 package callkit
 
 import (
-	"errors"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // recorder is a Handler that remembers.
@@ -72,14 +73,31 @@ func (r *recorder) told(t *testing.T, code status.Code) status.Status {
 	return found
 }
 
-// lost waits for the loss of a layer.
+// lost waits for the loss of a layer and gives its status.
 func (r *recorder) lost(t *testing.T, l status.Layer) status.Status {
 	t.Helper()
 	var st status.Status
-	eventually(t, "loss of "+l.String(), r.has(func() bool {
-		return len(r.closed[l]) > 0 && errors.As(r.closed[l][0], &st)
-	}))
+	require.ErrorAs(t, r.closedWith(t, l), &st)
 	return st
+}
+
+// hungUp waits for a loss of media without a reason.
+func (r *recorder) hungUp(t *testing.T) {
+	t.Helper()
+	_, coded := status.CodeOf(r.closedWith(t, status.LayerMedia))
+	assert.False(t, coded, "the reason is not known")
+}
+
+func (r *recorder) closedWith(t *testing.T, l status.Layer) error {
+	t.Helper()
+	var err error
+	eventually(t, "loss of "+l.String(), r.has(func() bool {
+		if len(r.closed[l]) > 0 {
+			err = r.closed[l][0]
+		}
+		return err != nil
+	}))
+	return err
 }
 
 // losses gives the statuses and losses so far, in their order.

@@ -20,7 +20,7 @@ const (
 	callPath = "/call"
 	// patience is how long the server waits for a client's close frame, and for a
 	// message to be taken.
-	patience = time.Second
+	patience = 500 * time.Millisecond
 	// defaultLinger is how long media outlives signaling.
 	defaultLinger = 5 * time.Second
 )

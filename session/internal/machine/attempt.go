@@ -85,11 +85,14 @@ func (m *Machine) openedLate(epoch uint64) {
 		m.failed(m.timeout)
 		return
 	}
-	if m.old.epoch == epoch {
+	switch {
+	case m.old.epoch != epoch || epoch == 0:
+		m.heardOf(epoch)
+	case m.phase == leaving:
+		m.old.connect = false // the end is not put off (G3)
+	default:
 		m.await(operation{epoch: epoch})
-		return
 	}
-	m.heardOf(epoch)
 }
 
 // openFailed takes the error of a Connect.

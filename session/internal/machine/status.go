@@ -155,7 +155,11 @@ func (m *Machine) linkClosed(in Input) {
 	case !final && !m.losing(st):
 		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st}
 	}
-	if final || m.phase != waiting && m.phase != aborting {
+	switch {
+	case !final && m.policyPhase() == policy.Attempting:
+		m.release(false)
+		m.failed(st) // also with a code that would leave the attempt alone if it were only reported
+	case final || m.phase != waiting && m.phase != aborting:
 		m.reported(st, in.Bare)
 	}
 }
