@@ -73,16 +73,21 @@ func newCall(o Options, h Handler) *Call {
 	return c
 }
 
-// during runs f, which Close then waits for, unless the call is being closed. It
-// is for goroutines that are not the call's own.
-func (c *Call) during(f func()) {
+// begin makes Close wait until tasks.Done is called, unless the call is being
+// closed already.
+func (c *Call) begin() bool {
 	c.mu.Lock()
-	over := c.ctx.Err() != nil
-	if !over {
-		c.tasks.Add(1)
+	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return false
 	}
-	c.mu.Unlock()
-	if !over {
+	c.tasks.Add(1)
+	return true
+}
+
+// during runs f in a goroutine that is not the call's own.
+func (c *Call) during(f func()) {
+	if c.begin() {
 		defer c.tasks.Done()
 		f()
 	}
@@ -247,14 +252,34 @@ func judged(reply Message) (Message, error) {
 	return reply, nil
 }
 
-// send writes a message, or says why there is no one to send it to.
+// send writes a message, or says why there is no one to send it to. The write
+// itself does not end with ctx: the WebSocket library closes a connection on
+// which a write is abandoned, and giving up one operation must not end the call.
 func (c *Call) send(ctx context.Context, m Message) error {
-	err := c.sig.send(ctx, m)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !c.begin() {
+		return ErrClosed
+	}
+	sent := make(chan error, 1)
+	go func() {
+		defer c.tasks.Done()
+		sent <- c.sig.send(c.ctx, m)
+	}()
+	select {
+	case err := <-sent:
+		return c.sent(ctx, err)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// sent judges the outcome of a write.
+func (c *Call) sent(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
 	case c.ctx.Err() != nil:
 		return ErrClosed
 	}

@@ -2,6 +2,7 @@ package callkit
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -140,6 +141,23 @@ func TestOperationsObeyTheirContext(t *testing.T) {
 		cancel()
 	}
 	assert.Empty(t, h.losses(), "an operation that gives up breaks nothing")
+}
+
+// TestGivingUpAWriteBreaksNothing guards against the WebSocket library, which
+// closes the connection if the context of a write ends in it.
+func TestGivingUpAWriteBreaksNothing(t *testing.T) {
+	s := startServer(t, ServerOptions{})
+	c, h := call(t, options(s, alice))
+	for range 200 {
+		ctx, cancel := context.WithCancel(context.Background())
+		go cancel()
+		if err := c.Ping(ctx, 1); err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+	}
+	require.NoError(t, c.Ping(soon(t), 2))
+	eventually(t, "pong", h.has(func() bool { return slices.Contains(h.pongs, 2) }))
+	assert.Empty(t, h.losses())
 }
 
 func TestOperationsAfterALossGiveItsReason(t *testing.T) {

@@ -43,32 +43,23 @@ type frontier struct {
 	ids    []int
 }
 
-// abstract is what two machines must differ in to count as two. Epochs are
-// relative, counts saturate, and of the times only their order counts.
+// abstract is what two worlds must differ in to count as two. Epochs are
+// relative, counts saturate, and of times only their order counts.
 type abstract struct {
 	state    observer.State
 	phase    phase
-	order    [timerCount + 2]int8 // ranks of the armed timers, the end of the budget, the end of the lost link's authority
+	order    [timerCount]int8 // ranks of the armed timers
 	budget   int8
 	attempts int8
-	tries    int8
-	first    bool
 	last     int8
 
-	present, due, viewOnly, withoutTransforms, promoted bool
-	asksViewOnly                                        bool // the running attempt
-	promotion                                           int8
-	update                                              int8
-	old                                                 int8
-	deaf                                                int8
-	able                                                Abilities
-	pings                                               int8
-	living                                              bool
+	present, due, viewOnly, asksViewOnly, withoutTransforms, promoted bool
+	authority                                                         bool // of the lost link
 
-	lives             [5]int8
-	dropped, forgone  bool
-	initiator         observer.Initiator
-	internal, outaged bool
+	promotion, update, old, deaf, pings, lives int8
+	able                                       Abilities
+	living                                     bool
+	initiator                                  observer.Initiator
 }
 
 // saturate keeps small counts apart.
@@ -79,27 +70,22 @@ func (w *world) abstraction() abstract {
 	m := w.m
 	a := abstract{
 		state: m.state, phase: m.phase, order: w.order(), budget: w.budgetClass(),
-		attempts: saturate(m.trouble.attempts, 2), tries: saturate(m.retries.Attempts(), max(m.cfg.Policy.Budget.Attempts, 1)),
-		first: m.trouble.first.IsZero(), last: lastClass(m),
-		present: m.present, due: m.retryDue, viewOnly: m.viewOnly, withoutTransforms: m.withoutTransforms, promoted: m.promoted,
-		asksViewOnly: m.attempt.ViewOnly && m.phase != waiting,
-		promotion:    bits(m.promotion.id != 0, m.promotion.demote),
-		update:       bits(m.update.id != 0, m.update.now.renegotiate, m.update.now.viewOnly, m.update.then.renegotiate, m.update.then.viewOnly),
-		old:          w.relative(m.old.epoch)*2 + bits(m.old.connect),
-		able:         m.abilities, living: m.retries.Living(),
-		pings:   saturate(m.monitor.Data().MissedPongs, 4)*2 + bits(lastPing(m) < 100),
-		dropped: w.dropped != 0, forgone: w.forgone != 0,
-		outaged: m.outages > 0,
+		attempts: saturate(m.retries.Attempts(), max(m.cfg.Policy.Budget.Attempts, 1)), last: lastClass(m),
+		present: m.present && m.cfg.PresenceTimeout > 0, due: m.retryDue, promoted: m.promoted,
+		authority: m.epoch > 1 && w.now.Mono < m.attemptStarted+authority,
+		promotion: bits(m.promotion.id != 0, m.promotion.demote),
+		update:    bits(m.update.id != 0, m.update.now.renegotiate, m.update.now.viewOnly, m.update.then.renegotiate, m.update.then.viewOnly),
+		old:       bits(m.old.epoch != 0, m.old.epoch == m.epoch, m.old.connect),
+		deaf:      saturate(w.count(cancelled), 3),
+		pings:     saturate(m.monitor.Data().MissedPongs, 4)*2 + bits(lastPing(m) < 100),
+		lives:     bits(w.count(dialing) > 0, w.count(open) > 0, w.count(closing) > 0),
+		able:      m.abilities, living: m.retries.Living() && m.cfg.Policy.Budget.Idle >= 0,
 	}
-	for _, e := range m.deaf {
-		a.deaf += bits(e != 0)
-	}
-	for i, l := range w.lives {
-		a.lives[i] = 1 + w.relative(l.epoch)*4 + int8(l.stage)
+	if a.able&CanUpdate != 0 || m.phase == opening {
+		a.viewOnly, a.asksViewOnly, a.withoutTransforms = m.viewOnly, m.attempt.ViewOnly, m.withoutTransforms
 	}
 	if m.ending != nil {
 		a.initiator = m.ending.initiator
-		a.internal = m.ending.decision.Status.Code.Told() != status.ToldStop
 	}
 	return a
 }
@@ -113,47 +99,19 @@ func bits(flags ...bool) (n int8) {
 	return n
 }
 
-// relative is 0 for none, 1 for the current epoch, 2 and 3 for older ones.
-func (w *world) relative(epoch uint64) int8 {
-	if epoch == 0 {
-		return 0
-	}
-	return int8(min(w.m.epoch-epoch, 2)) + 1
-}
-
-// order ranks the times that the machine looks at; equal times have one rank,
-// the past has 0, what does not run -1.
-func (w *world) order() (ranks [timerCount + 2]int8) {
-	now := w.now.Mono
-	var at [timerCount + 2]time.Duration
+// order ranks the armed timers by their time; equal times have one rank, the
+// past has 0, what is not armed -1.
+func (w *world) order() (ranks [timerCount]int8) {
 	for i := range timerCount {
-		at[i] = -1
-		if w.m.timers.armed(i) {
-			at[i] = max(w.m.timers.due[i], now)
-		}
-	}
-	at[timerCount], at[timerCount+1] = -1, -1
-	if end, ok := w.m.retries.Deadline(); ok {
-		at[timerCount] = max(end, now)
-	}
-	if m := w.m; m.attempt.Number > 0 && m.attemptStarted+authority > now {
-		at[timerCount+1] = m.attemptStarted + authority
-	}
-	for i, t := range at {
 		ranks[i] = -1
-		if t < 0 {
+		if !w.m.timers.armed(i) {
 			continue
 		}
-		ranks[i] = 0
-		var seen []time.Duration
-		for _, u := range at {
-			if u >= now && u < t && !slices.Contains(seen, u) {
-				seen = append(seen, u)
+		ranks[i] = bits(w.m.timers.due[i] > w.now.Mono)
+		for j := range timerCount {
+			if t := w.m.timers.due[j]; w.m.timers.armed(j) && t > w.now.Mono && t < w.m.timers.due[i] {
+				ranks[i]++
 			}
-		}
-		ranks[i] = int8(len(seen))
-		if t > now && !slices.Contains(seen, now) {
-			ranks[i]++
 		}
 	}
 	return ranks
@@ -201,7 +159,7 @@ type choice struct {
 // passing of time.
 func (x *exploration) choices(w *world) []choice {
 	inputs := slices.Concat(x.reports(w), x.operations(w), x.application(w))
-	var list []choice
+	list := x.strays(w)
 	for _, t := range x.times(w) {
 		for _, c := range inputs {
 			c.at, c.name = t.at, c.name+t.name
@@ -230,10 +188,44 @@ func (x *exploration) times(w *world) []moment {
 	if left := at - w.now.Mono; left > 0 {
 		list = append(list, moment{" just before the deadline", later(w.now, left-1)}, moment{" at the deadline", later(w.now, left)})
 	}
-	if end := w.m.attemptStarted + authority; w.m.epoch > 1 && end-1 > w.now.Mono && end < at {
-		list = append(list, moment{" within the authority", later(w.now, end-1-w.now.Mono)}, moment{" after the authority", later(w.now, end-w.now.Mono)})
+	return list
+}
+
+// strays are reports of other epochs. For the previous one the time matters.
+func (x *exploration) strays(w *world) (list []choice) {
+	current := w.m.epoch
+	if current == 0 {
+		return nil
+	}
+	for i, name := range []string{"future", "current", "previous", "older", "zero"} {
+		epoch := current + 1 - uint64(i)
+		if name == "zero" {
+			epoch = 0
+		}
+		if name == "current" || epoch > current+1 || epoch == 0 && name != "zero" {
+			continue
+		}
+		times := []moment{{"", w.now}}
+		if end := w.m.attemptStarted + authority; name == "previous" && end-1 > w.now.Mono {
+			times = append(times, moment{" within the authority", later(w.now, end-1-w.now.Mono)}, moment{" after the authority", later(w.now, end-w.now.Mono)})
+		}
+		for _, t := range times {
+			for _, in := range strayInputs(epoch) {
+				list = append(list, choice{fmt.Sprintf("%s %s of the %s epoch%s", in.Kind, in.Status.Code, name, t.name), t.at, in})
+			}
+		}
 	}
 	return list
+}
+
+func strayInputs(epoch uint64) []Input {
+	report := func(c status.Code) Input { return Input{Kind: Reported, Epoch: epoch, Status: status.New(c, nil)} }
+	return []Input{
+		report(status.MeetingEnded), report(status.AudioJoinedFromAnotherDevice), report(status.AudioInternalServerError),
+		{Kind: LinkClosed, Epoch: epoch, Status: status.New(status.AudioAttendeeRemoved, nil)},
+		{Kind: LinkClosed, Epoch: epoch, Layer: status.LayerSignaling, Bare: true},
+		{Kind: Present, Epoch: epoch}, {Kind: Sampled, Epoch: epoch, Heard: Heard{Media: 1}},
+	}
 }
 
 func (x *exploration) ticks(w *world) []choice {
@@ -253,7 +245,7 @@ func chosen(in Input, format string, args ...any) choice {
 	return choice{name: fmt.Sprintf(format, args...), in: in}
 }
 
-// reports are what links report, of the running epoch and of others.
+// reports are what the link of the running epoch reports.
 func (x *exploration) reports(w *world) (list []choice) {
 	current := w.m.epoch
 	if w.m.state == observer.StateIdle {
@@ -274,16 +266,6 @@ func (x *exploration) reports(w *world) (list []choice) {
 	add(Input{Kind: Reported, Epoch: current, Status: status.Status{Code: status.AudioInternalServerError, Permanent: true}}, "permanent status 6")
 	add(Input{Kind: Sampled, Epoch: current, Heard: Heard{Media: w.now.Mono}}, "bytes came in")
 	add(Input{Kind: Present, Epoch: current}, "present")
-	for name, epoch := range map[string]uint64{"previous": current - 1, "older": current - 2, "future": current + 1, "zero": 0} {
-		if epoch > current+1 || epoch == 0 && name != "zero" {
-			continue
-		}
-		for _, c := range []status.Code{status.MeetingEnded, status.AudioJoinedFromAnotherDevice, status.AudioInternalServerError} {
-			add(Input{Kind: Reported, Epoch: epoch, Status: status.New(c, nil)}, "status %d of the %s epoch", c, name)
-		}
-		add(Input{Kind: LinkClosed, Epoch: epoch, Status: status.New(status.AudioAttendeeRemoved, nil)}, "closed 22 of the %s epoch", name)
-		add(Input{Kind: Present, Epoch: epoch}, "present of the %s epoch", name)
-	}
 	return list
 }
 

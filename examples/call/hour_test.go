@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/examples/internal/callkit"
+	"github.com/holdfast-go/holdfast/examples/internal/callkit/fakenet"
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/sessiontest"
+)
+
+// hourPacket is one audio packet a second instead of 50: every packet of the
+// hour is really encrypted and decrypted.
+const hourPacket = time.Second
+
+// hour is a call in fake time: the real WebSocket and the real WebRTC stack on
+// a virtual network, with Holdfast at its default settings.
+type hour struct {
+	t     *testing.T
+	began time.Time
+	net   *fakenet.Network
+	proxy *callkit.Proxy
+	s     *session.Session
+	rec   sessiontest.Recorder
+
+	mu     sync.Mutex
+	web    *fakenet.Listener
+	server *callkit.Server
+	serves chan error
+}
+
+func newHour(t *testing.T) *hour {
+	n, err := fakenet.NewNetwork(10 * time.Millisecond)
+	require.NoError(t, err)
+	h := &hour{t: t, began: time.Now(), net: n}
+	h.startServer()
+	front := fakenet.NewListener("proxy")
+	h.proxy = callkit.NewProxy(front, func(ctx context.Context) (net.Conn, error) {
+		h.mu.Lock()
+		web := h.web
+		h.mu.Unlock()
+		return web.Dial(ctx)
+	})
+	h.s, err = session.New(session.Config{
+		Name: attendee,
+		Transport: caller{callkit.Options{
+			URL: callkit.URL("server"), Attendee: attendee, Token: token, Dial: front.DialContext,
+			PacketEvery: hourPacket, Media: func(e *webrtc.SettingEngine) { n.ClientMedia(e); patient(e) },
+		}},
+		Observers: []observer.Observer{&h.rec},
+		// One packet a second is the full rate of this call.
+		Health: health.Config{UnusableAudio: health.UnusableAudioConfig{PacketsPerSample: 1}},
+	})
+	require.NoError(t, err)
+	return h
+}
+
+// patient keeps ICE from giving up before Holdfast has: what is judged here is
+// the health policy.
+func patient(e *webrtc.SettingEngine) { e.SetICETimeouts(5*time.Second, 10*time.Minute, 2*time.Second) }
+
+func (h *hour) startServer() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.web, h.serves = fakenet.NewListener("server"), make(chan error, 1)
+	h.server = callkit.NewServer(callkit.ServerOptions{
+		Media: func(e *webrtc.SettingEngine) { h.net.ServerMedia(e); patient(e) }, PacketEvery: hourPacket,
+	})
+	go func(s *callkit.Server, l net.Listener, done chan<- error) { done <- s.Serve(l) }(h.server, h.web, h.serves)
+}
+
+func (h *hour) stopServer() {
+	require.NoError(h.t, h.server.Close())
+	require.ErrorIs(h.t, <-h.serves, callkit.ErrServerClosed)
+}
+
+// until lets fake time pass until so long after the beginning.
+func (h *hour) until(at time.Duration) {
+	<-time.NewTimer(at - time.Since(h.began)).C
+	synctest.Wait()
+}
+
+// strike breaks something at a time, and heals it later. It returns how long it
+// took to notice the fault and to recover from it.
+func (h *hour) strike(at time.Duration, breaks func(), healAfter time.Duration, heal func()) (detect, recovered time.Duration) {
+	h.until(at)
+	require.Equal(h.t, session.StateConnected, h.s.State(), "before the fault at %s", at)
+	require.NotZero(h.t, h.received(), "audio flows")
+	breaks()
+	if heal != nil {
+		h.until(at + healAfter)
+		heal()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	lost, err := h.rec.Wait(ctx, "Reconnecting")
+	require.NoError(h.t, err, "the fault at %s", at)
+	back, err := h.rec.Wait(ctx, "Recovered")
+	require.NoError(h.t, err, "the fault at %s", at)
+	return lost.Head().Elapsed - at, back.Head().Elapsed - at
+}
+
+func (h *hour) received() uint64 {
+	l, ok := h.s.Link()
+	require.True(h.t, ok)
+	return l.(link).Received()
+}
+
+// TestAnHourWithFaults runs a call of an hour through every kind of loss.
+func TestAnHourWithFaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHour(t)
+		require.NoError(t, h.s.Start(t.Context()))
+
+		detect, back := h.strike(5*time.Minute, h.proxy.Cut, 0, nil)
+		assert.Less(t, detect, 100*time.Millisecond)
+		assert.Less(t, back, 2*time.Second, "reason grace, first delay, rejoin")
+
+		detect, back = h.strike(10*time.Minute, func() { h.server.CloseSignaling(attendee, 1001) }, 0, nil)
+		assert.Less(t, detect, 100*time.Millisecond)
+		assert.Less(t, back, 2*time.Second)
+
+		detect, back = h.strike(15*time.Minute, h.proxy.Freeze, 70*time.Second, h.proxy.Heal)
+		assert.Greater(t, detect, 30*time.Second, "four pongs of 10 s")
+		assert.LessOrEqual(t, detect, 51*time.Second)
+		assert.Greater(t, back, 70*time.Second)
+		assert.Less(t, back, 70*time.Second+25*time.Second, "an attempt and a delay after the repair")
+
+		detect, back = h.strike(25*time.Minute, func() { h.net.BlackHole(fakenet.BothWays) },
+			time.Minute, func() { h.net.Heal(fakenet.BothWays) })
+		assert.Greater(t, detect, 24*time.Second, "25 silent samples of a second")
+		assert.LessOrEqual(t, detect, 29*time.Second)
+		assert.Less(t, back, time.Minute+25*time.Second)
+
+		detect, _ = h.strike(35*time.Minute, func() { h.net.BlackHole(fakenet.BothWays); h.proxy.Freeze() },
+			90*time.Second, func() { h.net.Heal(fakenet.BothWays); h.proxy.Heal() })
+		assert.LessOrEqual(t, detect, 29*time.Second)
+
+		detect, _ = h.strike(45*time.Minute, h.stopServer, 20*time.Second, h.startServer)
+		assert.Less(t, detect, 100*time.Millisecond)
+
+		h.until(time.Hour)
+		assert.NotZero(t, h.received())
+		require.True(t, h.server.Remove(attendee))
+		<-h.s.Done()
+		assert.ErrorIs(t, h.s.Err(), status.AudioAttendeeRemoved)
+		assert.Less(t, time.Since(h.began), time.Hour+5*time.Second)
+		h.rec.Check(t)
+		assert.Len(t, sessiontest.Of[observer.Recovered](&h.rec), 6)
+		t.Log("\n" + h.rec.Text())
+
+		h.stopServer()
+		require.NoError(t, h.proxy.Close())
+		require.NoError(t, h.net.Close())
+	})
+}
+
+// TestLateReason: the server hangs up media first and gives the reason 200 ms
+// later, as real ones are seen to do. The session waits for it instead of
+// coming back (reason grace).
+func TestLateReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHour(t)
+		require.NoError(t, h.s.Start(t.Context()))
+		h.until(time.Minute)
+		h.server.TellLate(200 * time.Millisecond)
+		require.True(t, h.server.Remove(attendee))
+		<-h.s.Done()
+		assert.ErrorIs(t, h.s.Err(), status.AudioAttendeeRemoved)
+		assert.Len(t, sessiontest.Of[observer.AttemptStarted](&h.rec), 1, "it never tried to come back")
+		h.rec.Check(t)
+		h.stopServer()
+		require.NoError(t, h.proxy.Close())
+		require.NoError(t, h.net.Close())
+	})
+}
