@@ -197,7 +197,7 @@ func (m *ours) closedAndFailed(code status.Code) {
 // failed judges the end of an attempt. What does not speak of failing counts as
 // TaskFailed (divergence 7.5).
 func (m *ours) failed(code status.Code) {
-	m.happened("statusHandled")
+	m.happened(judgedStatus)
 	effective, reasons := code, []status.Code{code}
 	if !code.Failure() && !code.Terminal() {
 		m.note("7.5")
@@ -235,7 +235,7 @@ func (m *ours) lose(code status.Code) {
 	m.dropUpdate()
 	m.lostAt, m.last, m.reasons = at(m.now), code, []status.Code{code}
 	refused := m.refused()
-	m.happened("statusHandled")
+	m.happened(judgedStatus)
 	m.closeLink()
 	if refused {
 		m.finishing(code)
@@ -262,18 +262,27 @@ func (m *ours) demoteOnLoss() {
 
 func (m *ours) switchToViewOnly() {
 	m.viewOnly = true
-	m.happened("statusHandled")
+	m.happened(judgedStatus)
 	m.tell(didViewOnly)
 }
 
-// report hands a status to the newest link.
-func (m *ours) report(code status.Code) {
+// report hands a status to the newest link. It is one that is judged, whatever
+// comes of it.
+func (m *ours) report(code status.Code) { m.hand(code, 1) }
+
+func (m *ours) transformFailure() { m.hand(status.EncodedTransformManagerFailed, 0) }
+
+func (m *ours) update() { m.hand(status.IncompatibleSDP, 0) }
+
+func (m *ours) hand(code status.Code, judged int) {
+	before := m.counts[judgedStatus]
 	if m.started {
 		if m.silence != nil {
 			m.aliveAt, m.silence = m.silence, nil
 		}
 		m.judge(code)
 	}
+	m.counts[judgedStatus] = before + judged
 }
 
 // judge takes a status that is not the result of an attempt.
@@ -286,7 +295,7 @@ func (m *ours) judge(code status.Code) {
 		m.switchToViewOnly()
 	case code == status.AudioVideoWasRemovedFromPrimaryMeeting:
 		m.promoted = false
-		m.happened("statusHandled")
+		m.happened(judgedStatus)
 		m.tell(didDemote(code))
 	case m.state == up:
 		m.judgeConnected(code)
@@ -336,12 +345,9 @@ func (m *ours) stop() {
 	}
 	if m.state == up {
 		m.demoteOnLoss()
-		took := max(goodbye(m.behaviour.leave, closeLimit), goodbye(m.behaviour.closing, closeLimit))
-		if took == hop {
-			took = 2 * hop
-		}
-		if !m.socket {
-			took = 0
+		took := time.Duration(0)
+		if m.socket { // the goodbye has half of the time for closing
+			took = min(closeLimit, goodbye(m.behaviour.leave, closeLimit/2)+goodbye(m.behaviour.closing, closeLimit))
 		}
 		m.happened("leaveSent")
 		m.socket, m.freeAt = false, m.now+took
@@ -372,7 +378,7 @@ func (m *ours) finishing(code status.Code) {
 
 func (m *ours) finish(code status.Code) {
 	m.state = ended
-	m.happened("statusHandled")
+	m.happened(judgedStatus)
 	m.tell(didStop(code))
 }
 
@@ -382,7 +388,6 @@ func (m *ours) renegotiate() {
 		m.again = true
 		return
 	}
-	m.happened("statusHandled")
 	limit := m.now + connectLimit
 	m.updating = m.after(gatherHops*hop, func() {
 		m.happened("subscribeSent")
@@ -405,10 +410,6 @@ func (m *ours) dropUpdate() {
 	m.updating.cancel()
 	m.again = false
 }
-
-func (m *ours) transformFailure() { m.report(status.EncodedTransformManagerFailed) }
-
-func (m *ours) update() { m.report(status.IncompatibleSDP) }
 
 func (m *ours) promote() {
 	m.after(hop, func() { m.promoted = m.state == up })

@@ -15,6 +15,7 @@ type recorded struct {
 	state    string
 	deferred *deferral
 	promoted bool
+	revoked  bool // the promotion, which the recorded controller overlooks
 	attached bool // isSessionConnected
 
 	enabled bool // to retry
@@ -29,8 +30,11 @@ type recorded struct {
 	first    bool          // the running attempt is not a reconnect
 	stale    time.Duration // until then tasks of an aborted first attempt hang about
 	updating *alarm
-	finished bool // Stopped was told or should have been: what follows is too much
+	finished bool // Stopped was told: what follows is too much
 	health   *vitals
+	// guessed says that the run has come upon something that no recording
+	// shows: the prediction does not bind.
+	guessed bool
 }
 
 // deferral is an action that waits for its turn.
@@ -86,6 +90,7 @@ func (c *recorded) perform(action string, work func()) {
 func (c *recorded) start() {
 	if c.finished || c.state == "NotConnected" && c.armed > 0 {
 		c.note("7.13")
+		c.guessed = c.guessed || c.armed > 0
 	}
 	c.perform("Connect", func() {
 		c.finished = false
@@ -208,7 +213,7 @@ func (c *recorded) finishConnecting() {
 
 // handle is what the recorded controller does with every status.
 func (c *recorded) handle(code status.Code) bool {
-	c.happened("statusHandled")
+	c.happened(judgedStatus)
 	switch code {
 	case status.IncompatibleSDP:
 		c.update()
@@ -217,6 +222,7 @@ func (c *recorded) handle(code status.Code) bool {
 		c.tellMore(didViewOnly)
 		return false
 	case status.AudioVideoWasRemovedFromPrimaryMeeting:
+		c.revoked = c.promoted
 		c.tellMore(didDemote(code))
 		return false
 	}
@@ -224,6 +230,9 @@ func (c *recorded) handle(code status.Code) bool {
 		return false
 	}
 	if c.promoted {
+		if c.revoked {
+			c.note("7.8")
+		}
 		c.promoted = false
 		c.tellMore(didDemote(status.AudioVideoDisconnectedWhilePromoted))
 	}
@@ -344,6 +353,7 @@ func (c *recorded) stop() {
 	c.enabled = false
 	if c.promoted {
 		c.note("7.8")
+		c.guessed = true
 	}
 	if c.state == "Connecting" || c.state == "Updating" {
 		c.note("7.2")
@@ -369,7 +379,10 @@ func (c *recorded) report(code status.Code) {
 	c.handle(code)
 }
 
-func (c *recorded) transformFailure() { c.askRetry(status.EncodedTransformManagerFailed) }
+func (c *recorded) transformFailure() {
+	c.guessed = c.guessed || !c.connected()
+	c.askRetry(status.EncodedTransformManagerFailed)
+}
 
 // update negotiates anew.
 func (c *recorded) update() {
@@ -377,6 +390,7 @@ func (c *recorded) update() {
 		limit := c.now + connectLimit
 		c.updating = c.after(gatherHops*hop, func() {
 			c.happened("subscribeSent")
+			c.guessed = c.guessed || !c.socket
 			if c.socket && c.behaviour.subscribe == "ok" {
 				c.updating = c.after(subscribeHops*hop, func() { c.perform("FinishUpdating", func() {}) })
 				return
@@ -472,7 +486,7 @@ func (c *recorded) frame(f status.Frame) {
 	noBody := f.NoJoinBody && answer
 	f.NoJoinBody = false
 	if st, reported := status.FromFrame(f); reported {
-		if st.Code.Failure() && noBody {
+		if noBody && st.Code.Failure() && !st.Code.Terminal() {
 			c.note("7.6")
 		}
 		c.handle(st.Code)

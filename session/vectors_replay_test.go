@@ -45,7 +45,7 @@ type replay struct {
 
 func newReplay(t *testing.T, o vectorOptions) *replay {
 	r := &replay{t: t, options: o, server: newScriptServer(o.presence() > 0), began: time.Now()}
-	r.tape = &tape{t: t, server: r.server, options: o, began: r.began}
+	r.tape = &tape{t: t, server: r.server, options: o, began: r.began, counts: map[string]int{}}
 	r.renew()
 	return r
 }
@@ -98,14 +98,22 @@ func (r *replay) stop() {
 	r.settle()
 }
 
-func (r *replay) report(code status.Code) {
+// report is one status that is judged, whatever comes of it.
+func (r *replay) report(code status.Code) { r.hand(code, 1) }
+
+func (r *replay) transformFailure() { r.hand(status.EncodedTransformManagerFailed, 0) }
+
+// update has the session negotiate anew. The recorded controller is told so
+// directly; ours learns it by a status, which a script does not wait for.
+func (r *replay) update() { r.hand(status.IncompatibleSDP, 0) }
+
+// hand gives the newest reporter a status that counts as so many.
+func (r *replay) hand(code status.Code, judged int) {
+	before := r.tape.counted(judgedStatus)
 	r.server.newest().Status(status.New(code, nil))
 	r.settle()
+	r.tape.recount(judgedStatus, before+judged)
 }
-
-func (r *replay) transformFailure() { r.report(status.EncodedTransformManagerFailed) }
-
-func (r *replay) update() { r.report(status.IncompatibleSDP) }
 
 func (r *replay) promote() {
 	require.NoError(r.t, r.session.Promote(context.Background(), session.Credentials{}))
@@ -150,7 +158,7 @@ func (r *replay) count(what string) (int, error) {
 	switch what {
 	case "joinSent", "subscribeSent", "socketFailed", "leaveSent":
 		return r.server.noted(what), nil
-	case "statusHandled", "retryRequested":
+	case judgedStatus, "retryRequested":
 		return r.tape.counted(what), nil
 	}
 	return 0, fmt.Errorf("nothing of ours corresponds to the log entry %q", what)
@@ -158,10 +166,13 @@ func (r *replay) count(what string) (int, error) {
 
 func (r *replay) connected() bool { return r.session.State() == session.StateConnected }
 
-// finish ends the session for good.
+// finish ends the session for good, and sees that nothing is left (G8, G11).
 func (r *replay) finish() {
 	require.NoError(r.t, r.session.Close())
 	r.starts.Wait()
+	r.wait(closeLimit)
+	assert.Zero(r.t, r.server.leaked(), "sockets open at the end")
+	assert.Len(r.t, r.server.dialed(), r.tape.begun(), "attempts that no observer heard of")
 }
 
 // outcome is what the run came to.
@@ -197,6 +208,7 @@ type tape struct {
 	told    []call
 	retried bool
 	counts  map[string]int
+	tries   int // attempts, of all sessions
 
 	// Of the newest session:
 	lost     bool // Reconnecting was told, Connected was not
@@ -235,32 +247,28 @@ func (p *tape) hear(e observer.Event) {
 	case observer.AttemptStarted:
 		p.attempt(e)
 	case observer.AttemptFailed:
-		p.count("statusHandled")
+		p.count(judgedStatus)
 		p.failed(e)
 	case observer.RetryScheduled:
 		p.count("retryRequested")
 		p.scheduled(e)
 	case observer.Reconnecting:
-		p.count("statusHandled")
+		p.count(judgedStatus)
 		assert.False(p.t, p.lost, "Reconnecting is told once in an outage (7.12)")
 		p.lost = true
 	case observer.Connected:
 		p.lost, p.accepted = false, 0
 		p.tell(didStart)
 	case observer.Stopped:
-		p.count("statusHandled")
+		p.count(judgedStatus)
 		p.stopped = true
 		p.tell(didStop(e.Status.Code))
 	case observer.Demoted:
-		p.count("statusHandled")
+		p.count(judgedStatus)
 		p.tell(didDemote(e.Status.Code))
 	case observer.VideoSendUnavailable:
-		p.count("statusHandled")
+		p.count(judgedStatus)
 		p.tell(didViewOnly)
-	case observer.Updating:
-		if e.Renegotiate {
-			p.count("statusHandled")
-		}
 	case observer.ConnectionPoor:
 		p.tell(didPoor)
 	case observer.VideoStopSuggested:
@@ -275,6 +283,7 @@ func (p *tape) hear(e observer.Event) {
 func (p *tape) attempt(e observer.AttemptStarted) {
 	assert.LessOrEqual(p.t, e.Timeout, connectLimit, "an attempt's time")
 	p.timeout = e.Timeout
+	p.tries++
 	if e.To == observer.StateReconnecting {
 		assert.True(p.t, p.lost, "Reconnecting is told at the loss, before the attempts (7.12)")
 		if e.Number == 1 {
@@ -310,9 +319,6 @@ func (p *tape) tell(name string) {
 }
 
 func (p *tape) count(what string) {
-	if p.counts == nil {
-		p.counts = map[string]int{}
-	}
 	p.counts[what]++
 }
 
@@ -322,11 +328,23 @@ func (p *tape) counted(what string) int {
 	return p.counts[what]
 }
 
+func (p *tape) recount(what string, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts[what] = n
+}
+
 func (p *tape) mark() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.told, p.retried = nil, false
 	clear(p.counts)
+}
+
+func (p *tape) begun() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tries
 }
 
 func (p *tape) played() (told []call, retried bool) {

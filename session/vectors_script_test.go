@@ -297,6 +297,9 @@ func await(p player, done func() bool) {
 	}
 }
 
+// judgedStatus is the log's entry for a status that was judged.
+const judgedStatus = "statusHandled"
+
 // outcome is what a run comes to, in terms that can be compared.
 type outcome struct {
 	Callbacks []string // since the last mark, named as in the recording

@@ -39,6 +39,7 @@ type scriptServer struct {
 	socket    *scriptConn       // the newest connection
 	reporter  *session.Reporter // the newest
 	attempts  []session.Attempt
+	sockets   []*scriptConn
 	served    bool // a link was opened and its attendee present: later losses are reconnects
 }
 
@@ -72,7 +73,8 @@ func (s *scriptServer) Connect(ctx context.Context, a session.Attempt, r *sessio
 	if a.Cause.IsZero() {
 		s.served = false // a new session
 	}
-	s.socket, s.reporter, s.attempts = c, r, append(s.attempts, a)
+	s.socket, s.reporter = c, r
+	s.attempts, s.sockets = append(s.attempts, a), append(s.sockets, c)
 	s.mu.Unlock()
 	if err := c.handshake(ctx); err != nil {
 		c.abandon()
@@ -442,6 +444,18 @@ func (s *scriptServer) dialed() []session.Attempt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]session.Attempt(nil), s.attempts...)
+}
+
+// leaked counts the sockets that are open.
+func (s *scriptServer) leaked() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.sockets {
+		if c.open {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *scriptServer) newest() *session.Reporter {

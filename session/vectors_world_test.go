@@ -97,7 +97,7 @@ func (w *world) mark() {
 
 func (w *world) count(what string) (int, error) {
 	switch what {
-	case "joinSent", "subscribeSent", "socketFailed", "leaveSent", "statusHandled", "retryRequested":
+	case "joinSent", "subscribeSent", "socketFailed", "leaveSent", judgedStatus, "retryRequested":
 		return w.counts[what], nil
 	}
 	return 0, fmt.Errorf("the models do not count %q", what)

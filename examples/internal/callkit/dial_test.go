@@ -163,6 +163,7 @@ func TestAttemptEndsWithTheServersReason(t *testing.T) {
 			1000, map[Kind]Message{KindJoin: joined, KindOffer: {Kind: KindAnswer, Status: 500}},
 			PhaseNegotiate, status.SignalingInternalServerError,
 		},
+		"no message at all": {1000, map[Kind]Message{KindJoin: {}}, PhaseJoin, status.SignalingChannelClosedUnexpectedly},
 		"answer is nonsense": {
 			1000, map[Kind]Message{KindJoin: joined, KindOffer: {Kind: KindAnswer, SDP: "nonsense"}},
 			PhaseNegotiate, status.IncompatibleSDP,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/pion/webrtc/v4"
@@ -259,4 +260,29 @@ func TestSilentConnectionsEndWithTheServer(t *testing.T) {
 	began := time.Now()
 	require.NoError(t, s.Close())
 	assert.Less(t, time.Since(began), 2*patience)
+}
+
+func TestServerRefusesWhatIsNoMessage(t *testing.T) {
+	s := startServer(t, ServerOptions{})
+	for _, text := range []string{"nonsense", "{}", `{"kind":7}`} {
+		ws, _, err := websocket.Dial(soon(t), s.URL(), nil)
+		require.NoError(t, err)
+		require.NoError(t, ws.Write(soon(t), websocket.MessageText, []byte(text)))
+		_, _, err = ws.Read(soon(t))
+		assert.Equal(t, websocket.StatusInvalidFramePayloadData, websocket.CloseStatus(err), text)
+	}
+}
+
+func TestServerAnswersNothingBeforeTheJoin(t *testing.T) {
+	s := startServer(t, ServerOptions{})
+	ws, _, err := websocket.Dial(soon(t), s.URL(), nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = ws.CloseNow() })
+	for _, k := range []Kind{KindOffer, KindUpdate, KindPromote, KindLeave, "sing", KindPing} {
+		require.NoError(t, wsjson.Write(soon(t), ws, Message{Kind: k, ID: 1, SDP: "v=0", Token: "t"}))
+	}
+	var m Message
+	require.NoError(t, wsjson.Read(soon(t), ws, &m))
+	assert.Equal(t, KindPong, m.Kind)
+	assert.Empty(t, s.Attendees())
 }

@@ -51,6 +51,8 @@ func (p *participant) serve() {
 		}
 		p.handle(m)
 	}
+	// It is closed already, unless what came in was no message.
+	p.sig.close(websocket.StatusInvalidFramePayloadData, patience)
 	p.linger()
 }
 

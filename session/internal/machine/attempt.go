@@ -25,8 +25,8 @@ func (m *Machine) start() {
 
 // open begins an attempt, unless the budget has ended meanwhile (G9).
 func (m *Machine) open() {
-	timeout, ok := m.attemptTime()
-	if !ok {
+	timeout := m.clipped(m.cfg.ConnectTimeout)
+	if timeout <= 0 {
 		m.budgetOver()
 		return
 	}
@@ -47,16 +47,15 @@ func (m *Machine) open() {
 	m.do(Effect{Kind: Open, Epoch: m.epoch, Attempt: m.attempt})
 }
 
-// attemptTime is how long an attempt that starts now may take: never beyond
-// the end of the budget, and not at all from that end on. A budget of nothing
-// forbids retries but leaves the first attempt its time.
-func (m *Machine) attemptTime() (time.Duration, bool) {
-	timeout := m.cfg.ConnectTimeout
+// clipped shortens a time limit of an attempt so that it does not outlast the
+// budget; nothing is left from its end on. A budget of nothing forbids retries
+// but leaves the first attempt its time.
+func (m *Machine) clipped(limit time.Duration) time.Duration {
 	end, limited := m.retries.Deadline()
-	if !limited || m.trouble.attempts == 0 && m.cfg.Policy.Budget.Elapsed == 0 {
-		return timeout, true
+	if !limited || m.cfg.Policy.Budget.Elapsed == 0 {
+		return limit
 	}
-	return min(timeout, end-m.now.Mono), m.now.Mono < end
+	return max(min(limit, end-m.now.Mono), 0)
 }
 
 // opened takes a link that Connect has returned. One that comes too late is
@@ -69,8 +68,8 @@ func (m *Machine) opened(in Input) {
 	m.timers.clear(tConnect)
 	m.abilities = in.Abilities
 	if m.cfg.PresenceTimeout > 0 && !m.present {
-		m.phase = awaiting
-		m.timers.set(tPresence, m.now.Mono+m.cfg.PresenceTimeout)
+		m.phase, m.linkOpened = awaiting, m.now.Mono
+		m.timers.set(tPresence, m.now.Mono+m.clipped(m.cfg.PresenceTimeout))
 		return
 	}
 	m.establish()
@@ -142,7 +141,8 @@ func (m *Machine) arrived() {
 
 func (m *Machine) absent() {
 	m.release(false)
-	m.failed(status.New(status.NoAttendeePresent, errTimeout("waiting for the attendee's presence", m.cfg.PresenceTimeout)))
+	waited := min(m.cfg.PresenceTimeout, m.now.Mono-m.linkOpened) // less if the budget ended first
+	m.failed(status.New(status.NoAttendeePresent, errTimeout("waiting for the attendee's presence", waited)))
 }
 
 // establish adopts the link of this epoch.

@@ -2,6 +2,8 @@ package machine
 
 import (
 	"fmt"
+	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -25,8 +27,10 @@ type exploration struct {
 	cfg   *Config
 	codes []status.Code // that links report and Connects fail with
 	able  []Abilities   // of the links that open
+	slow  bool          // too slow for the race detector, which has nothing to find here
 
 	visited map[abstract]int // index into trail
+	seen    map[string]bool  // places, effects and events on the way
 	trail   []visit
 	edges   int
 	frontier
@@ -308,6 +312,9 @@ func (x *exploration) operations(w *world) (list []choice) {
 			continue
 		}
 		in := Input{Kind: PromoteDone, Epoch: w.m.epoch, ID: id}
+		if w.m.promotion.demote {
+			in.Kind = DemoteDone
+		}
 		add(in, "%spromotion done", name)
 		in.Status = status.New(status.TaskFailed, nil)
 		add(in, "%spromotion failed", name)
@@ -351,7 +358,7 @@ func (w *world) forget() {
 // run explores until nothing new is found, or to the first violation, which
 // it tells with the shortest way there.
 func (x *exploration) run() error {
-	x.visited = map[abstract]int{}
+	x.visited, x.seen = map[abstract]int{}, map[string]bool{}
 	start := newWorld(x.cfg)
 	if x.table != nil {
 		start.m.table = x.table
@@ -360,7 +367,6 @@ func (x *exploration) run() error {
 		return err
 	}
 	for len(x.worlds) > 0 {
-		if len(x.trail)%5000 == 0 { println(x.name, len(x.trail), len(x.worlds), x.edges) }
 		w, id := x.worlds[0], x.ids[0]
 		x.worlds[0] = nil
 		x.worlds, x.ids = x.worlds[1:], x.ids[1:]
@@ -377,15 +383,28 @@ func (x *exploration) expand(w *world, id int) error {
 		x.edges++
 		next := w.clone()
 		next.nextID = max(next.nextID, c.in.ID)
-		if err := next.step(c.at, c.in); err != nil {
+		effects, err := next.step(c.at, c.in)
+		if err != nil {
 			return x.blame(err, id, c.name)
 		}
+		x.note(next, effects)
 		next.forget()
 		if err := x.see(next, id, c.name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// note remembers what has been met.
+func (x *exploration) note(w *world, effects []Effect) {
+	x.seen[place(w.m)] = true
+	for _, e := range effects {
+		x.seen[e.Kind.String()] = true
+		if e.Event != nil {
+			x.seen[e.Event.Name()] = true
+		}
+	}
 }
 
 // see takes a world into the frontier if it is new, and makes sure that it
@@ -412,19 +431,22 @@ func (w *world) endsAlone() error {
 	if w.m.state == observer.StateIdle || w.m.state == observer.StateConnected || w.finished {
 		return nil
 	}
-	limit := w.now.Mono
-	if end, ok := w.end(); ok && end > limit {
-		limit = end
-	} else if !ok {
-		limit += time.Hour
+	limit := w.now.Mono + time.Hour // without a budget
+	if end, ok := w.end(); ok {
+		limit = max(end, w.now.Mono) + 2*w.m.cfg.CloseGrace
 	}
-	limit += 2 * w.m.cfg.CloseGrace
+	if w.m.cfg.Policy.Budget.Elapsed == 0 {
+		limit += w.m.cfg.ConnectTimeout // the first attempt has its time
+	}
+	if w.account.living && w.m.cfg.Policy.Budget.Idle >= 0 {
+		limit += w.m.cfg.ConnectTimeout // an attempt is not clipped to a clock that its own link has started
+	}
 	for range 1000 {
 		at, ok := w.m.Deadline()
 		if !ok {
 			break
 		}
-		if err := w.step(later(w.now, max(at-w.now.Mono, 0)), Input{Kind: Tick}); err != nil {
+		if _, err := w.step(later(w.now, max(at-w.now.Mono, 0)), Input{Kind: Tick}); err != nil {
 			return err
 		}
 	}
@@ -465,11 +487,13 @@ func explorations(table fsm.Events) []*exploration {
 		status.VideoCallSwitchToViewOnly, status.AudioVideoWasRemovedFromPrimaryMeeting, status.EncodedTransformManagerFailed,
 	}
 	return []*exploration{
-		{name: "statuses", table: table, cfg: small(), codes: classCodes, able: []Abilities{0}},
-		{name: "operations", table: table, cfg: small(), codes: few, able: []Abilities{0, allAbilities}},
-		{name: "presence", table: table, cfg: small(presence), codes: few, able: []Abilities{0}},
-		{name: "limits", table: table, cfg: small(attempts(2), func(c *Config) { c.Policy.Budget.Idle = 10 * time.Second }), codes: few[:3], able: []Abilities{0}},
-		{name: "as the reference", table: table, cfg: small(func(c *Config) {
+		{name: "statuses", slow: true, table: table, cfg: small(), codes: classCodes, able: []Abilities{0}},
+		{name: "updates", slow: true, table: table, cfg: small(), codes: few, able: []Abilities{0, CanUpdate}},
+		{name: "promotions", slow: true, table: table, cfg: small(), codes: few, able: []Abilities{0, CanPromote}},
+		{name: "pings", slow: true, table: table, cfg: small(), codes: few[:3], able: []Abilities{CanPing}},
+		{name: "presence", slow: true, table: table, cfg: small(presence), codes: few, able: []Abilities{0}},
+		{name: "limits", slow: true, table: table, cfg: small(attempts(2), func(c *Config) { c.Policy.Budget.Idle = 10 * time.Second }), codes: few[:3], able: []Abilities{0}},
+		{name: "as the reference", slow: true, table: table, cfg: small(func(c *Config) {
 			c.ReasonGrace, c.Policy.StableAfter = 0, 0
 			c.Policy.Budget.Idle = 20 * time.Second
 		}), codes: few[:3], able: []Abilities{0, CanPing}},
@@ -479,15 +503,46 @@ func explorations(table fsm.Events) []*exploration {
 	}
 }
 
+// TestExplore searches all that can happen to a session, from alphabets small
+// enough to come to an end, for a violation of the guarantees.
 func TestExplore(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	states, edges := 0, 0
+	seen := map[string]bool{}
 	for _, x := range explorations(transitions) {
+		if raceEnabled && x.slow {
+			continue
+		}
 		begin := time.Now()
 		require.NoError(t, x.run())
 		t.Logf("%s: %d states, %d edges, %s", x.name, len(x.visited), x.edges, time.Since(begin).Round(time.Millisecond))
 		states += len(x.visited)
 		edges += x.edges
+		maps.Copy(seen, x.seen)
 	}
-	t.Logf("%d states, %d edges", states, edges)
-	assert.Greater(t, states, 1000, "the exploration has shrunk")
+	t.Logf("together: %d states, %d edges", states, edges)
+	if raceEnabled {
+		return
+	}
+	assert.Greater(t, states, 40_000, "the exploration has shrunk")
+	assert.Greater(t, edges, 3_000_000, "the exploration has shrunk")
+	for _, name := range reachable() {
+		assert.True(t, seen[name], "%s was never met", name)
+	}
+}
+
+// reachable lists what the explorations must meet: every place, every effect,
+// and every event but those of audio quality, for which there are no samples.
+func reachable() []string {
+	list := []string{
+		"idle/resting", "connecting/opening", "connecting/aborting", "connecting/awaiting", "connecting/waiting",
+		"connected/resting", "reconnecting/reasoning", "reconnecting/waiting", "reconnecting/opening",
+		"reconnecting/aborting", "reconnecting/awaiting", "stopped/leaving", "stopped/resting",
+		"Connecting", "AttemptStarted", "AttemptFailed", "RetryScheduled", "Connected", "Reconnecting", "Recovered",
+		"Stopped", "Promoted", "Demoted", "VideoSendUnavailable", "Updating", "Updated",
+	}
+	for k := effectInvalid + 1; k < effectEnd; k++ {
+		list = append(list, k.String())
+	}
+	return list
 }

@@ -57,6 +57,7 @@ type Machine struct {
 	// attempt is the running one; valid in phases opening, aborting, presence.
 	attempt        Attempt
 	attemptStarted time.Duration
+	linkOpened     time.Duration // valid in phase awaiting
 	timeout        status.Status // of an attempt whose time is over
 	present        bool
 	// retryDue: the delay is over, the attempt waits for the old operation.

@@ -73,7 +73,8 @@ type account struct {
 	alive    time.Duration // last sign of life of the period
 	living   bool
 	tries    int
-	stable   time.Duration // when the connection counts as stable
+	proving  bool          // connected, and not stable yet
+	stable   time.Duration // when it will be
 }
 
 func newWorld(cfg *Config) *world {
@@ -125,7 +126,7 @@ func (w *world) count(stages ...stage) (n int) {
 }
 
 // step has the machine handle an input at a time, and checks what comes out.
-func (w *world) step(at Instant, in Input) error {
+func (w *world) step(at Instant, in Input) ([]Effect, error) {
 	before := *w.m
 	var untouched *Machine
 	if w.stale(in) {
@@ -136,13 +137,14 @@ func (w *world) step(at Instant, in Input) error {
 	w.now = at
 	if before.state == observer.StateConnected && w.m.state != observer.StateConnected {
 		w.account.begin(at.Mono)
+		w.account.proving = false
 	}
 	for i, e := range effects {
 		if err := w.effect(in, effects, i, e); err != nil {
-			return err
+			return effects, err
 		}
 	}
-	return errors.Join(
+	return effects, errors.Join(
 		w.checkPlace(in), w.checkEnd(), w.checkDeadline(in), w.checkLinks(),
 		w.checkReaction(&before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects),
 	)
@@ -169,7 +171,7 @@ func (w *world) expect(at Instant, in Input) {
 			w.account.begin(at.Mono)
 		}
 	case Tick:
-		if w.state == observer.StateConnected && w.m.state == observer.StateConnected && at.Mono >= w.account.stable {
+		if w.m.state == observer.StateConnected && w.account.proving && at.Mono >= w.account.stable {
 			w.account.reset()
 		}
 	case Opened:
@@ -222,7 +224,7 @@ func (a *account) begin(at time.Duration) {
 
 func (a *account) live(at time.Duration) { a.alive, a.living = at, true }
 
-func (a *account) reset() { *a = account{stable: a.stable} }
+func (a *account) reset() { *a = account{} }
 
 // effect takes over one effect and checks it.
 func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
@@ -400,10 +402,11 @@ func (w *world) connected(h observer.Header, rest []Effect) error {
 	if recovered != (h.From == observer.StateReconnecting) {
 		return errors.New("Recovered tells something else than Connected")
 	}
-	w.account.stable = w.now.Mono + w.m.cfg.Policy.StableAfter
 	if h.From == observer.StateConnecting || w.m.cfg.Policy.StableAfter <= 0 {
 		w.account.reset()
 	}
+	w.account.proving = w.m.cfg.Policy.StableAfter > 0
+	w.account.stable = w.now.Mono + w.m.cfg.Policy.StableAfter
 	return nil
 }
 
