@@ -8,7 +8,7 @@
 // Two terminals and a person do the same by hand:
 //
 //	go run ./call -serve 127.0.0.1:8000
-//	go run ./call -connect ws://127.0.0.1:8000/
+//	go run ./call -connect ws://127.0.0.1:8000/call
 package main
 
 import (
@@ -21,6 +21,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/holdfast-go/holdfast/policy/status"
 )
 
 func main() {
@@ -90,7 +92,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case o.serve != "":
 		return serve(ctx, stdout, o.serve)
 	case o.connect != "":
-		return connect(ctx, newTimeline(stdout, o.verbose), o.connect)
+		err := connect(ctx, newTimeline(stdout, o.verbose), o.connect)
+		if errors.Is(err, status.Left) { // with Ctrl-C
+			return nil
+		}
+		return err
 	}
 	return playAll(ctx, o, stdout, stderr)
 }

@@ -293,10 +293,11 @@ func (x *exploration) operations(w *world) (list []choice) {
 			add(Input{Kind: CloseDone, Epoch: l.epoch}, "close of e-%d done", w.m.epoch-l.epoch)
 		}
 	}
-	for name, id := range map[string]uint64{"": w.running, "late ": w.dropped} {
+	for i, id := range []uint64{w.running, w.dropped} {
 		if id == 0 {
 			continue
 		}
+		name := [...]string{"", "late "}[i]
 		in := Input{Kind: UpdateDone, Epoch: w.m.epoch, ID: id}
 		add(in, "%supdate done", name)
 		in.Unsupported = true
@@ -307,10 +308,11 @@ func (x *exploration) operations(w *world) (list []choice) {
 			add(in, "%supdate failed with %d", name, c)
 		}
 	}
-	for name, id := range map[string]uint64{"": w.calling, "late ": w.forgone} {
+	for i, id := range []uint64{w.calling, w.forgone} {
 		if id == 0 {
 			continue
 		}
+		name := [...]string{"", "late "}[i]
 		in := Input{Kind: PromoteDone, Epoch: w.m.epoch, ID: id}
 		if w.m.promotion.demote {
 			in.Kind = DemoteDone

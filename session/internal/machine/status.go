@@ -28,7 +28,7 @@ func (m *Machine) reported(st status.Status, bare bool) {
 	case policy.Attempting:
 		m.reportedAttempting(st)
 	default:
-		m.reportedWaiting(st)
+		m.reportedWaiting(st, bare || st.Unexplained())
 	}
 }
 
@@ -103,11 +103,11 @@ func (m *Machine) reportedAttempting(st status.Status) {
 
 // reportedWaiting judges a status of a link or attempt that is already lost. A
 // failure adds to the causes; one that names the reason ends the wait for it.
-func (m *Machine) reportedWaiting(st status.Status) {
+func (m *Machine) reportedWaiting(st status.Status, bare bool) {
 	d := m.decide(policy.Waiting, st)
 	if d.Action == policy.Fold {
 		m.trouble.blame(st)
-		if m.phase == reasoning && !st.Unexplained() {
+		if m.phase == reasoning && !bare {
 			m.timers.clear(tReason)
 			m.reasonOver()
 		}

@@ -537,6 +537,9 @@ func (w *world) checkReaction(before *Machine, in Input) error {
 	if lost && in.Epoch == before.epoch && before.state == observer.StateConnected && w.m.state == observer.StateConnected {
 		return fmt.Errorf("%s with %s is no loss", in.Kind, in.Status.Code)
 	}
+	if before.phase == reasoning && in.Bare && in.Epoch == before.epoch && w.m.phase != reasoning {
+		return errors.New("a loss without a reason ends the wait for a reason")
+	}
 	ends := in.Kind == LinkClosed || in.Kind == Reported && class == policy.Failure
 	if ends && in.Epoch == before.epoch && w.m.epoch == before.epoch && (w.m.phase == opening || w.m.phase == awaiting) {
 		return fmt.Errorf("divergence 7.7: %s with %s does not end the attempt", in.Kind, in.Status.Code)
