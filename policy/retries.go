@@ -115,16 +115,12 @@ func (r *Retries) Left(now time.Duration) Left {
 	}
 }
 
-// Deadline gives the time from which on Refuse says RefusedElapsed or
-// RefusedIdle, whichever comes first. It is false if neither clock runs under a
-// limit.
+// Deadline gives the time from which on Refuse says RefusedElapsed, beyond which
+// no attempt is to reach. It is false if that clock does not run or has no
+// limit. Budget.Idle has no such end: as in the reference, it counts when a
+// retry is decided on, and an attempt that was granted then keeps its time.
 func (r *Retries) Deadline() (at time.Duration, ok bool) {
-	at, ok = r.outage.end(r.budget.Elapsed)
-	idle, limited := r.silence.end(r.budget.Idle)
-	if limited && (!ok || idle < at) {
-		return idle, true
-	}
-	return at, ok
+	return r.outage.end(r.budget.Elapsed)
 }
 
 // Disable refuses every attempt until Restart or Reset (reference).

@@ -175,12 +175,10 @@ func TestRetriesLeftAndDeadline(t *testing.T) {
 	r.Alive(40)
 	r.Attempt()
 	at, _ = r.Deadline()
-	assert.Equal(t, time.Duration(70), at, "idle ends first")
+	assert.Equal(t, time.Duration(110), at, "silence ends at 70, but counts only when a retry is decided on")
+	assert.Equal(t, RefusedNot, r.Refuse(69))
+	assert.Equal(t, RefusedIdle, r.Refuse(70))
 	assert.Equal(t, Left{60, 20, 1}, r.Left(50))
-
-	r.Alive(95)
-	at, _ = r.Deadline()
-	assert.Equal(t, time.Duration(110), at, "elapsed ends first")
 
 	r.Attempt()
 	r.Attempt()
@@ -198,13 +196,13 @@ func TestRetriesSomeLimits(t *testing.T) {
 	idleOnly := NewRetries(Budget{NoLimit, 50, NoLimit}, constant(0))
 	idleOnly.Begin(0)
 	idleOnly.Alive(7)
-	at, limited := idleOnly.Deadline()
-	assert.True(t, limited)
-	assert.Equal(t, time.Duration(57), at)
+	_, limited = idleOnly.Deadline()
+	assert.False(t, limited)
+	assert.Equal(t, RefusedIdle, idleOnly.Refuse(57))
 
 	nothing := NewRetries(Budget{0, NoLimit, NoLimit}, constant(0))
 	nothing.Begin(9)
-	at, limited = nothing.Deadline()
+	at, limited := nothing.Deadline()
 	assert.True(t, limited, "a limit of nothing is a limit")
 	assert.Equal(t, time.Duration(9), at)
 }

@@ -94,6 +94,7 @@ func (s *Session) publish(k machine.Kind, effects []machine.Effect) {
 	}
 	before := s.snap.State
 	s.snap = s.owned.core.Snapshot()
+	s.joined = s.joined || s.snap.State == StateConnected
 	wake := s.snap.State != before
 	for i := range effects {
 		if e := effects[i].Event; e != nil {

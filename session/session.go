@@ -46,6 +46,7 @@ type Session struct {
 
 	mu      sync.Mutex // guards what follows; nothing is called out to under it
 	snap    observer.Snapshot
+	joined  bool // the session was connected once, which is all that Start waits for
 	lives   []*life
 	latched bool // the session ends: every life's context is cancelled
 	watch   []*dispatcher
@@ -97,13 +98,23 @@ func (s *Session) Start(ctx context.Context) error {
 	}
 	if ctx.Err() != nil {
 		s.stop(context.Cause(ctx))
-		return s.waitConnected(context.Background())
+		return s.await(context.Background(), s.wasConnected)
 	}
 	s.values = ctx
-	release := context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })
+	release := context.AfterFunc(ctx, func() { s.stopStarting(context.Cause(ctx)) })
 	defer release()
 	s.post(machine.Input{Kind: machine.Start})
-	return s.waitConnected(context.Background())
+	return s.await(context.Background(), s.wasConnected)
+}
+
+// stopStarting ends a session that was never connected.
+func (s *Session) stopStarting(cause error) {
+	s.mu.Lock()
+	joined := s.joined
+	s.mu.Unlock()
+	if !joined {
+		s.stop(cause)
+	}
 }
 
 // Run starts the session and serves until it has stopped. The context is the
@@ -211,16 +222,20 @@ func (s *Session) Link() (Link, bool) {
 // WaitConnected waits until the session is connected. It returns an *Error
 // once the session has stopped, and the cause of ctx if that ends first.
 func (s *Session) WaitConnected(ctx context.Context) error {
-	return s.waitConnected(ctx)
+	return s.await(ctx, s.isConnected)
 }
 
-func (s *Session) waitConnected(ctx context.Context) error {
+func (s *Session) isConnected() bool  { return s.snap.State == StateConnected }
+func (s *Session) wasConnected() bool { return s.joined }
+
+// await waits until reached, which is called with the lock held, is true.
+func (s *Session) await(ctx context.Context, reached func() bool) error {
 	for {
-		connected, changed, err := s.progress()
+		there, changed, err := s.progress(reached)
 		switch {
 		case err != nil:
 			return err
-		case connected:
+		case there:
 			return nil
 		}
 		select {
@@ -232,13 +247,13 @@ func (s *Session) waitConnected(ctx context.Context) error {
 }
 
 // progress tells how far the session is, and what to wait for.
-func (s *Session) progress() (connected bool, changed <-chan struct{}, err error) {
+func (s *Session) progress(reached func() bool) (there bool, changed <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return false, nil, s.err
 	}
-	if s.snap.State == StateConnected {
+	if reached() {
 		return true, nil, nil
 	}
 	if s.changed == nil {

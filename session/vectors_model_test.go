@@ -6,11 +6,11 @@ import (
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
-// ours is a model of what this library has to tell, written from its rules and
+// ourModel is a model of what this library has to tell, written from its rules and
 // not from its code: one outage with one attempt at a time, a stop that is
 // final, a budget that begins at the loss. It is exact in time, too, for the
 // scripted server.
-type ours struct {
+type ourModel struct {
 	world
 
 	state    modelState
@@ -44,64 +44,64 @@ type ours struct {
 type modelState int
 
 const (
-	idle modelState = iota
-	connecting
-	up
-	reconnecting
-	leaving
-	ended
+	modelIdle modelState = iota
+	modelConnecting
+	modelUp
+	modelReconnecting
+	modelLeaving
+	modelEnded
 )
 
 // modelAttempt is what the transport is asked for.
 type modelAttempt struct{ viewOnly, withoutTransforms bool }
 
-func newOurs(o vectorOptions) *ours {
-	m := &ours{world: newWorld(o)}
+func newOurs(o vectorOptions) *ourModel {
+	m := &ourModel{world: newWorld(o)}
 	m.renew()
 	return m
 }
 
 // renew is a new session.
-func (m *ours) renew() {
-	m.state, m.promoted, m.viewOnly, m.plain, m.started = idle, false, false, false, false
+func (m *ourModel) renew() {
+	m.state, m.promoted, m.viewOnly, m.plain, m.started = modelIdle, false, false, false, false
 	m.lostAt, m.aliveAt, m.silence, m.reasons, m.delays, m.freeAt = nil, nil, nil, nil, 0, 0
 	m.health = newVitals(&m.world, func() { m.judge(status.ConnectionHealthReconnect) }, m.alive)
 }
 
-func (m *ours) outcome() outcome {
-	return m.world.outcome(m.state == idle || m.state == ended, m.connected())
+func (m *ourModel) outcome() outcome {
+	return m.world.outcome(m.state == modelIdle || m.state == modelEnded, m.connected())
 }
 
-func (m *ours) connected() bool { return m.state == up }
+func (m *ourModel) connected() bool { return m.state == modelUp }
 
-func (m *ours) alive() { m.aliveAt = at(m.now) }
+func (m *ourModel) alive() { m.aliveAt = moment(m.now) }
 
-func at(t time.Duration) *time.Duration { return &t }
+func moment(t time.Duration) *time.Duration { return &t }
 
-func (m *ours) start() {
-	if m.state == ended {
+func (m *ourModel) start() {
+	if m.state == modelEnded {
 		m.renew()
 	}
-	if m.state != idle {
+	if m.state != modelIdle {
 		return
 	}
-	m.state, m.number, m.lostAt = connecting, 0, at(m.now)
+	m.state, m.number, m.lostAt = modelConnecting, 0, moment(m.now)
 	m.tell(didConnect)
 	m.attempt()
 }
 
 // budgetEnd is when no attempt may start any more.
-func (m *ours) budgetEnd() time.Duration { return *m.lostAt + m.options.budget() }
+func (m *ourModel) budgetEnd() time.Duration { return *m.lostAt + m.options.budget() }
 
 // refused: no retry any more. A budget of 0 refuses always.
-func (m *ours) refused() bool {
+func (m *ourModel) refused() bool {
 	idle := m.aliveAt != nil && m.now-*m.aliveAt >= m.options.budget()
 	return idle || m.now >= m.budgetEnd()
 }
 
-func (m *ours) attempt() {
+func (m *ourModel) attempt() {
 	limit := min(connectLimit, m.budgetEnd()-m.now)
-	if m.number == 0 && m.state == connecting && m.options.budget() == 0 {
+	if m.number == 0 && m.state == modelConnecting && m.options.budget() == 0 {
 		limit = connectLimit
 	}
 	if limit <= 0 {
@@ -110,10 +110,10 @@ func (m *ours) attempt() {
 		return
 	}
 	m.number++
-	if m.state == reconnecting && m.number == 1 {
+	if m.state == modelReconnecting && m.number == 1 {
 		m.tell(didReconnect)
 	}
-	m.retried = m.retried || m.state == reconnecting || m.number > 1
+	m.retried = m.retried || m.state == modelReconnecting || m.number > 1
 	m.started = true
 	m.asked = append(m.asked, modelAttempt{m.viewOnly, m.plain})
 	m.dial = m.world.dial(m.opened, m.closedAndFailed)
@@ -122,13 +122,13 @@ func (m *ours) attempt() {
 }
 
 // opened: the link is there; the attendee may have to be.
-func (m *ours) opened() {
+func (m *ourModel) opened() {
 	m.deadline.cancel()
 	if m.options.presence() == 0 {
 		m.establish()
 		return
 	}
-	m.present = m.after(m.options.presence(), func() {
+	m.present = m.after(min(m.options.presence(), m.budgetEnd()-m.now), func() {
 		m.happened("leaveSent")
 		m.closeLink()
 		m.failed(status.NoAttendeePresent)
@@ -138,36 +138,36 @@ func (m *ours) opened() {
 	}
 }
 
-func (m *ours) arrived() {
+func (m *ourModel) arrived() {
 	if m.present.pending() {
 		m.present.cancel()
 		m.establish()
 	}
 }
 
-func (m *ours) establish() {
-	m.state, m.lostAt, m.aliveAt, m.delays = up, nil, nil, 0
+func (m *ourModel) establish() {
+	m.state, m.lostAt, m.aliveAt, m.delays = modelUp, nil, nil, 0
 	m.tell(didStart)
 	m.health.start()
 }
 
 // attempting: an attempt is running.
-func (m *ours) attempting() bool { return m.dial.running() || m.present.pending() }
+func (m *ourModel) attempting() bool { return m.dial.running() || m.present.pending() }
 
 // giveUp ends the running attempt for lack of time: it fails when it is closed.
-func (m *ours) giveUp(code status.Code) {
+func (m *ourModel) giveUp(code status.Code) {
 	m.abandon()
 	m.after(m.freeAt-m.now, func() { m.failedIn(code) })
 }
 
-func (m *ours) failedIn(code status.Code) {
-	if m.state == connecting || m.state == reconnecting {
+func (m *ourModel) failedIn(code status.Code) {
+	if m.state == modelConnecting || m.state == modelReconnecting {
 		m.failed(code)
 	}
 }
 
 // abandon ends the running attempt, of which the closing takes a while.
-func (m *ours) abandon() {
+func (m *ourModel) abandon() {
 	m.deadline.cancel()
 	if m.present.pending() {
 		m.present.cancel()
@@ -178,14 +178,14 @@ func (m *ours) abandon() {
 	m.dial.end()
 	m.happened("leaveSent")
 	m.freeAt = m.now
-	if m.socket && m.state == connecting {
+	if m.socket && m.state == modelConnecting {
 		m.freeAt += goodbye(m.behaviour.leave, teardownLimit) + goodbye(m.behaviour.closing, teardownLimit)
 	}
 	m.socket = false
 }
 
 // closedAndFailed: the handshake has failed by itself, the socket is gone.
-func (m *ours) closedAndFailed(code status.Code) {
+func (m *ourModel) closedAndFailed(code status.Code) {
 	m.dial.end()
 	m.deadline.cancel()
 	m.present.cancel()
@@ -196,7 +196,7 @@ func (m *ours) closedAndFailed(code status.Code) {
 
 // failed judges the end of an attempt. What does not speak of failing counts as
 // TaskFailed (divergence 7.5).
-func (m *ours) failed(code status.Code) {
+func (m *ourModel) failed(code status.Code) {
 	m.happened(judgedStatus)
 	effective, reasons := code, []status.Code{code}
 	if !code.Failure() && !code.Terminal() {
@@ -221,7 +221,7 @@ func (m *ours) failed(code status.Code) {
 
 // schedule arms the one retry of this outage. Where the budget ends, so does
 // the wait.
-func (m *ours) schedule() {
+func (m *ourModel) schedule() {
 	m.happened("retryRequested")
 	due := min(m.now+m.options.delay(m.delays), m.budgetEnd())
 	m.delays++
@@ -229,11 +229,11 @@ func (m *ours) schedule() {
 }
 
 // lose takes a failure of the connection.
-func (m *ours) lose(code status.Code) {
+func (m *ourModel) lose(code status.Code) {
 	m.demoteOnLoss()
 	m.health.stop()
 	m.dropUpdate()
-	m.lostAt, m.last, m.reasons = at(m.now), code, []status.Code{code}
+	m.lostAt, m.last, m.reasons = moment(m.now), code, []status.Code{code}
 	refused := m.refused()
 	m.happened(judgedStatus)
 	m.closeLink()
@@ -241,11 +241,11 @@ func (m *ours) lose(code status.Code) {
 		m.finishing(code)
 		return
 	}
-	m.state, m.number = reconnecting, 0
+	m.state, m.number = modelReconnecting, 0
 	m.schedule()
 }
 
-func (m *ours) closeLink() {
+func (m *ourModel) closeLink() {
 	m.freeAt = m.now
 	if m.socket {
 		m.freeAt += goodbye(m.behaviour.closing, closeLimit)
@@ -253,14 +253,14 @@ func (m *ours) closeLink() {
 	m.socket = false
 }
 
-func (m *ours) demoteOnLoss() {
+func (m *ourModel) demoteOnLoss() {
 	if m.promoted {
 		m.promoted = false
 		m.tell(didDemote(status.AudioVideoDisconnectedWhilePromoted))
 	}
 }
 
-func (m *ours) switchToViewOnly() {
+func (m *ourModel) switchToViewOnly() {
 	m.viewOnly = true
 	m.happened(judgedStatus)
 	m.tell(didViewOnly)
@@ -268,13 +268,13 @@ func (m *ours) switchToViewOnly() {
 
 // report hands a status to the newest link. It is one that is judged, whatever
 // comes of it.
-func (m *ours) report(code status.Code) { m.hand(code, 1) }
+func (m *ourModel) report(code status.Code) { m.hand(code, 1) }
 
-func (m *ours) transformFailure() { m.hand(status.EncodedTransformManagerFailed, 0) }
+func (m *ourModel) transformFailure() { m.hand(status.EncodedTransformManagerFailed, 0) }
 
-func (m *ours) update() { m.hand(status.IncompatibleSDP, 0) }
+func (m *ourModel) update() { m.hand(status.IncompatibleSDP, 0) }
 
-func (m *ours) hand(code status.Code, judged int) {
+func (m *ourModel) hand(code status.Code, judged int) {
 	before := m.counts[judgedStatus]
 	if m.started {
 		if m.silence != nil {
@@ -286,9 +286,9 @@ func (m *ours) hand(code status.Code, judged int) {
 }
 
 // judge takes a status that is not the result of an attempt.
-func (m *ours) judge(code status.Code) {
+func (m *ourModel) judge(code status.Code) {
 	switch {
-	case m.state == idle, m.state == leaving, m.state == ended:
+	case m.state == modelIdle, m.state == modelLeaving, m.state == modelEnded:
 	case code.Terminal():
 		m.end(code)
 	case code == status.VideoCallSwitchToViewOnly:
@@ -297,7 +297,7 @@ func (m *ours) judge(code status.Code) {
 		m.promoted = false
 		m.happened(judgedStatus)
 		m.tell(didDemote(code))
-	case m.state == up:
+	case m.state == modelUp:
 		m.judgeConnected(code)
 	case code.Failure() && m.attempting():
 		m.note("7.7")
@@ -308,7 +308,7 @@ func (m *ours) judge(code status.Code) {
 	}
 }
 
-func (m *ours) judgeConnected(code status.Code) {
+func (m *ourModel) judgeConnected(code status.Code) {
 	switch {
 	case code.Failure():
 		m.lose(code)
@@ -322,13 +322,13 @@ func (m *ours) judgeConnected(code status.Code) {
 }
 
 // end is the end by a status.
-func (m *ours) end(code status.Code) { m.endFor(code, []status.Code{code}) }
+func (m *ourModel) end(code status.Code) { m.endFor(code, []status.Code{code}) }
 
-func (m *ours) endFor(code status.Code, reasons []status.Code) {
+func (m *ourModel) endFor(code status.Code, reasons []status.Code) {
 	m.reasons = reasons
 	m.demoteOnLoss()
 	switch {
-	case m.state == up || m.present.pending():
+	case m.state == modelUp || m.present.pending():
 		m.present.cancel()
 		m.happened("leaveSent")
 		m.closeLink()
@@ -339,11 +339,11 @@ func (m *ours) endFor(code status.Code, reasons []status.Code) {
 }
 
 // stop is the application's. It is final (divergence 7.13), and told once.
-func (m *ours) stop() {
-	if m.state == leaving || m.state == ended {
+func (m *ourModel) stop() {
+	if m.state == modelLeaving || m.state == modelEnded {
 		return
 	}
-	if m.state == up {
+	if m.state == modelUp {
 		m.demoteOnLoss()
 		took := time.Duration(0)
 		if m.socket { // the goodbye has half of the time for closing
@@ -359,8 +359,8 @@ func (m *ours) stop() {
 }
 
 // finishing waits for what is being closed, and tells Stopped.
-func (m *ours) finishing(code status.Code) {
-	m.state = leaving
+func (m *ourModel) finishing(code status.Code) {
+	m.state = modelLeaving
 	m.health.stop()
 	m.dropUpdate()
 	m.retry.cancel()
@@ -376,14 +376,14 @@ func (m *ours) finishing(code status.Code) {
 	m.after(m.freeAt-m.now, func() { m.finish(code) })
 }
 
-func (m *ours) finish(code status.Code) {
-	m.state = ended
+func (m *ourModel) finish(code status.Code) {
+	m.state = modelEnded
 	m.happened(judgedStatus)
 	m.tell(didStop(code))
 }
 
 // renegotiate runs one update at a time, of at most the time of an attempt.
-func (m *ours) renegotiate() {
+func (m *ourModel) renegotiate() {
 	if m.updating.pending() {
 		m.again = true
 		return
@@ -399,43 +399,43 @@ func (m *ours) renegotiate() {
 	})
 }
 
-func (m *ours) updated() {
+func (m *ourModel) updated() {
 	if m.again {
 		m.again = false
 		m.renegotiate()
 	}
 }
 
-func (m *ours) dropUpdate() {
+func (m *ourModel) dropUpdate() {
 	m.updating.cancel()
 	m.again = false
 }
 
-func (m *ours) promote() {
-	m.after(hop, func() { m.promoted = m.state == up })
+func (m *ourModel) promote() {
+	m.after(hop, func() { m.promoted = m.state == modelUp })
 	m.wait(hop)
 }
 
-func (m *ours) setLastActive(ago time.Duration) { m.silence = at(m.now - ago) }
+func (m *ourModel) setLastActive(ago time.Duration) { m.silence = moment(m.now - ago) }
 
 // nobody: a frame or a close finds no socket. The recorded controller may have
 // the lost one still open.
-func (m *ours) nobody() {
-	if m.state == reconnecting {
+func (m *ourModel) nobody() {
+	if m.state == modelReconnecting {
 		m.note(ruleClosed)
 	}
 }
 
-func (m *ours) answerJoin() { m.dial.answered() }
+func (m *ourModel) answerJoin() { m.dial.answered() }
 
-func (m *ours) closeSocket(code int, errorFirst bool) {
+func (m *ourModel) closeSocket(code int, errorFirst bool) {
 	if !m.socket {
 		m.nobody()
 		return
 	}
 	m.socket = false
 	meaning := closeMeaning(code)
-	if m.state != up {
+	if m.state != modelUp {
 		if errorFirst {
 			meaning = status.TaskFailed
 		}
@@ -459,12 +459,12 @@ func closeMeaning(code int) status.Code {
 	return status.SignalingChannelClosedUnexpectedly
 }
 
-func (m *ours) frame(f status.Frame) {
+func (m *ourModel) frame(f status.Frame) {
 	if !m.socket {
 		m.nobody()
 		return
 	}
-	answer := f.Type == status.FrameJoinAck && m.dial.running() && m.dial.at == joining
+	answer := f.Type == status.FrameJoinAck && m.dial.running() && m.dial.at == stageJoining
 	f.NoJoinBody = f.NoJoinBody && answer
 	st, reported := status.FromFrame(f)
 	if answer {
@@ -483,8 +483,8 @@ func (m *ours) frame(f status.Frame) {
 }
 
 // joinRefused: the attempt closes, and then fails with the answer's code.
-func (m *ours) joinRefused(code status.Code) {
-	if m.state != connecting && m.state != reconnecting {
+func (m *ourModel) joinRefused(code status.Code) {
+	if m.state != modelConnecting && m.state != modelReconnecting {
 		return
 	}
 	m.giveUp(code)

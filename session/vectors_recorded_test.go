@@ -6,10 +6,10 @@ import (
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
-// recorded is a model of the controller that was recorded, faults included. It
+// recordedModel is a model of the controller that was recorded, faults included. It
 // predicts from a script alone whether the recording differs from what this
 // library does, and notes by which divergences.
-type recorded struct {
+type recordedModel struct {
 	world
 
 	state    string
@@ -29,8 +29,7 @@ type recorded struct {
 	deadline *alarm
 	first    bool          // the running attempt is not a reconnect
 	stale    time.Duration // until then tasks of an aborted first attempt hang about
-	updating *alarm
-	finished bool // Stopped was told: what follows is too much
+	finished bool          // Stopped was told: what follows is too much
 	health   *vitals
 	// guessed says that the run has come upon something that no recording
 	// shows: the prediction does not bind.
@@ -55,21 +54,21 @@ var recordedStates = map[string]map[string]string{
 // recordedDeferrals are the actions that wait, and which of two goes first.
 var recordedDeferrals = map[string]int{"Update": 1, "Reconnect": 2, "Disconnect": 3}
 
-func newRecorded(o vectorOptions) *recorded {
-	c := &recorded{world: newWorld(o), state: "NotConnected", enabled: true}
+func newRecorded(o vectorOptions) *recordedModel {
+	c := &recordedModel{world: newWorld(o), state: "NotConnected", enabled: true}
 	c.health = newVitals(&c.world, func() { c.handle(status.ConnectionHealthReconnect) }, func() {})
 	c.health.lazy = true
 	return c
 }
 
-func (c *recorded) outcome() outcome {
+func (c *recordedModel) outcome() outcome {
 	return c.world.outcome(c.state == "NotConnected", c.connected())
 }
 
-func (c *recorded) connected() bool { return c.state == "Connected" && c.attached }
+func (c *recordedModel) connected() bool { return c.state == "Connected" && c.attached }
 
 // perform is the recorded state controller.
-func (c *recorded) perform(action string, work func()) {
+func (c *recordedModel) perform(action string, work func()) {
 	next, ok := recordedStates[c.state][action]
 	if !ok {
 		busy := c.state == "Connecting" || c.state == "Updating"
@@ -87,7 +86,7 @@ func (c *recorded) perform(action string, work func()) {
 	}
 }
 
-func (c *recorded) start() {
+func (c *recordedModel) start() {
 	if c.finished || c.state == "NotConnected" && c.armed > 0 {
 		c.note("7.13")
 		c.guessed = c.guessed || c.armed > 0
@@ -101,7 +100,7 @@ func (c *recorded) start() {
 }
 
 // reset is what a first start and every connection do to the retries.
-func (c *recorded) reset() {
+func (c *recordedModel) reset() {
 	if c.newest.pending() {
 		c.newest.cancel()
 		c.armed--
@@ -110,20 +109,22 @@ func (c *recorded) reset() {
 }
 
 // begin starts the clock, at the first attempt; then it is the first.
-func (c *recorded) begin() bool {
+func (c *recordedModel) begin() bool {
 	if c.begun != nil {
 		return false
 	}
-	c.begun = at(c.now)
+	c.begun = moment(c.now)
 	return true
 }
 
 // connect is an attempt from nothing. While tasks of an aborted one hang about
 // it opens no socket and ends with them.
-func (c *recorded) connect() {
+func (c *recordedModel) connect() {
 	c.begin()
 	c.first, c.attached = true, false
 	if c.now < c.stale {
+		c.note("7.6")
+		c.guessed = c.guessed || !c.retried
 		c.dial = nil
 		c.deadline = c.after(c.stale-c.now, func() { c.connectFailed(status.TaskFailed) })
 		return
@@ -134,7 +135,7 @@ func (c *recorded) connect() {
 }
 
 // open closes a socket that is still there first.
-func (c *recorded) open() {
+func (c *recordedModel) open() {
 	if !c.socket {
 		c.dial.open()
 		return
@@ -145,7 +146,7 @@ func (c *recorded) open() {
 	})
 }
 
-func (c *recorded) connectDone() {
+func (c *recordedModel) connectDone() {
 	if c.options.presence() == 0 {
 		c.connectUp()
 		return
@@ -157,12 +158,12 @@ func (c *recorded) connectDone() {
 	}
 }
 
-func (c *recorded) connectUp() {
+func (c *recordedModel) connectUp() {
 	c.deadline.cancel()
 	c.perform("FinishConnecting", c.finishConnecting)
 }
 
-func (c *recorded) connectFailed(code status.Code) {
+func (c *recordedModel) connectFailed(code status.Code) {
 	c.deadline.cancel()
 	c.dial.end()
 	c.perform("Fail", func() {
@@ -176,7 +177,7 @@ func (c *recorded) connectFailed(code status.Code) {
 }
 
 // unfit notes an attempt that failed with a code which does not speak of it.
-func (c *recorded) unfit(code status.Code) {
+func (c *recordedModel) unfit(code status.Code) {
 	if !code.Terminal() && !code.Failure() {
 		c.note("7.5")
 	}
@@ -184,27 +185,34 @@ func (c *recorded) unfit(code status.Code) {
 
 // reconnect is an attempt from a connection. One that fails leaves the state
 // connected.
-func (c *recorded) reconnect() {
+func (c *recordedModel) reconnect() {
 	if c.begin() {
 		c.tell(didReconnect)
 	}
 	c.first, c.attached = false, false
 	c.health.stop()
-	failed := func(code status.Code) {
-		c.deadline.cancel()
-		c.dial.end()
-		c.perform("FinishConnecting", func() {
-			c.unfit(code)
-			c.handle(code)
-		})
-	}
-	c.dial = c.world.dial(c.connectUp, failed)
-	d := c.dial
-	c.deadline = c.after(connectLimit, func() { failed(d.cancelled()) })
+	d := c.world.dial(c.connectUp, c.reconnectFailed)
+	c.dial = d
+	c.deadline = c.after(connectLimit, func() {
+		if c.dial != d { // an aborted attempt ends the one after it
+			c.note("7.6")
+			c.guessed = true
+		}
+		c.reconnectFailed(d.cancelled())
+	})
 	c.open()
 }
 
-func (c *recorded) finishConnecting() {
+func (c *recordedModel) reconnectFailed(code status.Code) {
+	c.deadline.cancel()
+	c.dial.end()
+	c.perform("FinishConnecting", func() {
+		c.unfit(code)
+		c.handle(code)
+	})
+}
+
+func (c *recordedModel) finishConnecting() {
 	c.attached = true
 	c.tell(didStart)
 	c.reset()
@@ -212,7 +220,7 @@ func (c *recorded) finishConnecting() {
 }
 
 // handle is what the recorded controller does with every status.
-func (c *recorded) handle(code status.Code) bool {
+func (c *recordedModel) handle(code status.Code) bool {
 	c.happened(judgedStatus)
 	switch code {
 	case status.IncompatibleSDP:
@@ -243,14 +251,14 @@ func (c *recorded) handle(code status.Code) bool {
 }
 
 // tellMore tells something that this library does not tell after the end.
-func (c *recorded) tellMore(name string) {
+func (c *recordedModel) tellMore(name string) {
 	if c.finished || c.state == "Disconnecting" {
 		c.note("7.13")
 	}
 	c.tell(name)
 }
 
-func (c *recorded) askRetry(code status.Code) bool {
+func (c *recordedModel) askRetry(code status.Code) bool {
 	c.happened("retryRequested")
 	if !c.enabled || c.late() {
 		c.noteEnd(code)
@@ -263,7 +271,7 @@ func (c *recorded) askRetry(code status.Code) bool {
 	if c.armed > 0 {
 		c.note("7.3")
 	}
-	if c.state == "Connecting" {
+	if c.state == "Connecting" || c.state == "Updating" {
 		c.note("7.7")
 	}
 	delay := c.options.delay(c.retries)
@@ -275,7 +283,7 @@ func (c *recorded) askRetry(code status.Code) bool {
 
 // noteEnd notes why what follows an end is not as ours. Stopping leaves the
 // retries armed.
-func (c *recorded) noteEnd(code status.Code) {
+func (c *recordedModel) noteEnd(code status.Code) {
 	if code == status.VideoCallAtSourceCapacity {
 		c.note("7.10")
 	}
@@ -285,12 +293,12 @@ func (c *recorded) noteEnd(code status.Code) {
 }
 
 // late: the time for retrying is over.
-func (c *recorded) late() bool {
+func (c *recordedModel) late() bool {
 	over := func(t *time.Duration) bool { return t != nil && c.now-*t >= c.options.budget() }
 	return c.options.budget() == 0 || over(c.begun) || over(c.active)
 }
 
-func (c *recorded) fire() {
+func (c *recordedModel) fire() {
 	c.armed--
 	c.retried = true
 	if !c.enabled || c.finished {
@@ -304,7 +312,7 @@ func (c *recorded) fire() {
 }
 
 // abort gives the running attempt up without telling it: its time goes on.
-func (c *recorded) abort() {
+func (c *recordedModel) abort() {
 	if !c.dial.running() {
 		return
 	}
@@ -316,7 +324,7 @@ func (c *recorded) abort() {
 }
 
 // disconnect says goodbye, if there is anybody to say it to.
-func (c *recorded) disconnect(then func()) {
+func (c *recordedModel) disconnect(then func()) {
 	c.attached = false
 	c.health.stop()
 	done := func() {
@@ -338,7 +346,7 @@ func (c *recorded) disconnect(then func()) {
 	})
 }
 
-func (c *recorded) tellStopped(code status.Code) {
+func (c *recordedModel) tellStopped(code status.Code) {
 	if c.finished {
 		c.note("7.6")
 	}
@@ -349,7 +357,7 @@ func (c *recorded) tellStopped(code status.Code) {
 	c.tell(didStop(code))
 }
 
-func (c *recorded) stop() {
+func (c *recordedModel) stop() {
 	c.enabled = false
 	if c.promoted {
 		c.note("7.8")
@@ -372,50 +380,53 @@ func (c *recorded) stop() {
 	})
 }
 
-func (c *recorded) report(code status.Code) {
-	if code == status.EncodedTransformManagerFailed && c.state == "Connected" {
+func (c *recordedModel) report(code status.Code) {
+	if code == status.EncodedTransformManagerFailed && (c.state == "Connected" || c.state == "Updating") {
 		c.note("7.9")
 	}
 	c.handle(code)
 }
 
-func (c *recorded) transformFailure() {
+func (c *recordedModel) transformFailure() {
 	c.guessed = c.guessed || !c.connected()
 	c.askRetry(status.EncodedTransformManagerFailed)
 }
 
-// update negotiates anew.
-func (c *recorded) update() {
+// update negotiates anew, on a lost link too: then the retry waits for it.
+func (c *recordedModel) update() {
+	if c.armed > 0 {
+		c.note(ruleClosed)
+	}
 	c.perform("Update", func() {
 		limit := c.now + connectLimit
-		c.updating = c.after(gatherHops*hop, func() {
+		c.after(gatherHops*hop, func() {
 			c.happened("subscribeSent")
-			c.guessed = c.guessed || !c.socket
+			c.guessed = c.guessed || !c.socket // then nobody answers
 			if c.socket && c.behaviour.subscribe == "ok" {
-				c.updating = c.after(subscribeHops*hop, func() { c.perform("FinishUpdating", func() {}) })
+				c.after(subscribeHops*hop, func() { c.perform("FinishUpdating", func() {}) })
 				return
 			}
-			c.updating = c.after(limit-c.now, func() {
+			c.after(limit-c.now, func() {
 				c.perform("FinishUpdating", func() { c.handle(status.TaskFailed) })
 			})
 		})
 	})
 }
 
-func (c *recorded) promote() {
+func (c *recordedModel) promote() {
 	c.after(hop, func() { c.promoted = true })
 	c.wait(hop)
 }
 
 // setLastActive holds until the next health sample.
-func (c *recorded) setLastActive(ago time.Duration) {
-	c.active = at(c.now - ago)
+func (c *recordedModel) setLastActive(ago time.Duration) {
+	c.active = moment(c.now - ago)
 	c.after(sampleEvery, func() { c.active = nil })
 }
 
-func (c *recorded) answerJoin() { c.dial.answered() }
+func (c *recordedModel) answerJoin() { c.dial.answered() }
 
-func (c *recorded) closeSocket(code int, errorFirst bool) {
+func (c *recordedModel) closeSocket(code int, errorFirst bool) {
 	if !c.socket {
 		return
 	}
@@ -427,14 +438,17 @@ func (c *recorded) closeSocket(code int, errorFirst bool) {
 }
 
 // closeCodes are the statuses that come of a close.
-func (c *recorded) closeCodes(code int, errorFirst bool) (told []status.Code) {
+func (c *recordedModel) closeCodes(code int, errorFirst bool) (told []status.Code) {
 	fault := code >= 4500 && code <= 4599
 	switch {
-	case c.state == "Connecting" && c.dial.running() && c.dial.at == subscribing:
+	case c.state == "Connecting" && c.dial.running() && c.dial.at == stageSubscribing:
 		return c.subscribeClose(fault, code, errorFirst)
 	case c.state == "Connecting":
 		return c.joinClose(fault, code)
 	case c.state != "Connected" && c.state != "Updating":
+		return nil
+	case !c.attached: // a reconnect has failed; closes count again after the next
+		c.guessed = true
 		return nil
 	}
 	if errorFirst {
@@ -451,7 +465,7 @@ func (c *recorded) closeCodes(code int, errorFirst bool) (told []status.Code) {
 	return told
 }
 
-func (c *recorded) joinClose(fault bool, code int) []status.Code {
+func (c *recordedModel) joinClose(fault bool, code int) []status.Code {
 	switch {
 	case fault:
 		return []status.Code{status.SignalingInternalServerError}
@@ -462,7 +476,7 @@ func (c *recorded) joinClose(fault bool, code int) []status.Code {
 	return []status.Code{status.SignalingBadRequest}
 }
 
-func (c *recorded) subscribeClose(fault bool, code int, errorFirst bool) (told []status.Code) {
+func (c *recordedModel) subscribeClose(fault bool, code int, errorFirst bool) (told []status.Code) {
 	if errorFirst {
 		told = append(told, status.TaskFailed)
 	}
@@ -475,11 +489,11 @@ func (c *recorded) subscribeClose(fault bool, code int, errorFirst bool) (told [
 	return append(told, status.TaskFailed)
 }
 
-func (c *recorded) frame(f status.Frame) {
+func (c *recordedModel) frame(f status.Frame) {
 	if !c.socket {
 		return
 	}
-	answer := f.Type == status.FrameJoinAck && c.dial.running() && c.dial.at == joining
+	answer := f.Type == status.FrameJoinAck && c.dial.running() && c.dial.at == stageJoining
 	if answer {
 		c.dial.refused()
 	}

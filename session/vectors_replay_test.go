@@ -189,8 +189,8 @@ func (r *replay) outcome() outcome {
 	return o
 }
 
-// call is one thing that observers are told, and when.
-type call struct {
+// toldCall is one thing that observers are told, and when.
+type toldCall struct {
 	name string
 	at   time.Duration
 }
@@ -205,7 +205,7 @@ type tape struct {
 
 	mu      sync.Mutex
 	sess    int // number of the newest session
-	told    []call
+	told    []toldCall
 	retried bool
 	counts  map[string]int
 	tries   int // attempts, of all sessions
@@ -315,7 +315,7 @@ func (p *tape) scheduled(e observer.RetryScheduled) {
 }
 
 func (p *tape) tell(name string) {
-	p.told = append(p.told, call{name, time.Since(p.began)})
+	p.told = append(p.told, toldCall{name, time.Since(p.began)})
 }
 
 func (p *tape) count(what string) {
@@ -347,8 +347,8 @@ func (p *tape) begun() int {
 	return p.tries
 }
 
-func (p *tape) played() (told []call, retried bool) {
+func (p *tape) played() (told []toldCall, retried bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]call(nil), p.told...), p.retried
+	return append([]toldCall(nil), p.told...), p.retried
 }

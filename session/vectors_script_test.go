@@ -63,6 +63,25 @@ type vectorStep struct {
 	WithBody  bool
 }
 
+// String writes the step for a failure message.
+func (s vectorStep) String() string {
+	out := s.Do
+	for _, part := range []string{s.Type, s.Kind, s.FrameType, string(s.Code)} {
+		if part != "" {
+			out += " " + part
+		}
+	}
+	for _, n := range []float64{s.Ms, s.OffsetMs, float64(s.Status), float64(s.Count)} {
+		if n != 0 {
+			out += fmt.Sprintf(" %v", n)
+		}
+	}
+	if s.Set != nil {
+		out += fmt.Sprintf(" %v", s.Set)
+	}
+	return out
+}
+
 // vectorFamily is a script with a gap that is filled with each status code.
 type vectorFamily struct {
 	Options vectorOptions
@@ -355,7 +374,7 @@ const (
 	// first attempt, and the running attempt ends with it (G9).
 	ruleBudget = "budget"
 	// ruleClosed: a lost link is closed at the loss, so nothing that the server
-	// sends on it in the delay is heard. The recorded client keeps the socket
-	// until the retry.
+	// sends on it in the delay is heard, and nothing is negotiated on it. The
+	// recorded client keeps it until the retry.
 	ruleClosed = "closed at the loss"
 )

@@ -96,7 +96,7 @@ func (c *scriptConn) handshake(ctx context.Context) error {
 func (c *scriptConn) openSocket(ctx context.Context) error {
 	mode := c.s.now().open
 	if mode == "hang" {
-		return c.pause(ctx, never)
+		return c.pause(ctx, scriptNever)
 	}
 	if err := c.pause(ctx, hop); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (c *scriptConn) answerJoin() {
 func (c *scriptConn) gather(ctx context.Context) error {
 	d := gatherHops * hop
 	if c.s.now().ice == "never" {
-		d = never
+		d = scriptNever
 	}
 	err := c.pause(ctx, d)
 	if err == nil || ctx.Err() == nil {
@@ -163,12 +163,12 @@ func (c *scriptConn) subscribe(ctx context.Context) error {
 	c.s.mu.Unlock()
 	c.s.note("subscribeSent")
 	if c.s.now().subscribe != "ok" {
-		return c.pause(ctx, never)
+		return c.pause(ctx, scriptNever)
 	}
 	return c.pause(ctx, subscribeHops*hop)
 }
 
-const never = 1000 * time.Hour
+const scriptNever = 1000 * time.Hour
 
 // pause passes time within the handshake.
 func (c *scriptConn) pause(ctx context.Context, d time.Duration) error {
@@ -290,7 +290,7 @@ func (c *scriptConn) Update(ctx context.Context, change session.Change) error {
 	}
 	c.s.note("subscribeSent")
 	if c.s.now().subscribe != "ok" {
-		return c.pause(ctx, never)
+		return c.pause(ctx, scriptNever)
 	}
 	return c.pause(ctx, subscribeHops*hop)
 }
@@ -311,7 +311,7 @@ func (c *scriptConn) Leave(ctx context.Context) error {
 	if !open {
 		return nil
 	}
-	return c.pause(ctx, goodbye(mode, never))
+	return c.pause(ctx, goodbye(mode, scriptNever))
 }
 
 // Close closes the socket.
@@ -327,7 +327,7 @@ func (c *scriptConn) Close(ctx context.Context) error {
 	if !open {
 		return nil
 	}
-	return c.pause(ctx, goodbye(mode, never))
+	return c.pause(ctx, goodbye(mode, scriptNever))
 }
 
 // closeSocket is the server closing the newest connection.

@@ -21,35 +21,35 @@ import (
 // divergence has been predicted from the script alone: the recording must
 // differ from the session, and the models name the rules.
 
-// result is one run of a script by the real session.
-type result struct {
+// scriptRun is one run of a script by the real session.
+type scriptRun struct {
 	outcome
-	told     []call
+	told     []toldCall
 	err      error // why the newest session has stopped
 	attempts []session.Attempt
 }
 
 // runScript has the real session perform a script.
-func runScript(t *testing.T, c vectorCase) (r result) {
+func runScript(t *testing.T, c vectorCase) (r scriptRun) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := newReplay(t, c.Options)
 		defer p.finish()
 		require.NoError(t, play(p, c.Script))
 		told, _ := p.tape.played()
-		r = result{p.outcome(), told, p.session.Err(), p.server.dialed()}
+		r = scriptRun{p.outcome(), told, p.session.Err(), p.server.dialed()}
 	})
 	return r
 }
 
-func modelScript(t *testing.T, c vectorCase) *ours {
+func modelScript(t *testing.T, c vectorCase) *ourModel {
 	t.Helper()
 	m := newOurs(c.Options)
 	require.NoError(t, play(m, c.Script))
 	return m
 }
 
-func recordedScript(t *testing.T, c vectorCase) *recorded {
+func recordedScript(t *testing.T, c vectorCase) *recordedModel {
 	t.Helper()
 	r := newRecorded(c.Options)
 	require.NoError(t, play(r, c.Script))
@@ -58,13 +58,13 @@ func recordedScript(t *testing.T, c vectorCase) *recorded {
 
 // requireAsModelled holds a run of the session against our rules: what is told
 // and when, how it ends and for which reasons, what is asked of the transport.
-func requireAsModelled(t *testing.T, m *ours, r result) {
+func requireAsModelled(t *testing.T, m *ourModel, r scriptRun) {
 	t.Helper()
 	require.Equal(t, m.outcome().String(), r.outcome.String(), "our rules")
 	for i, c := range m.told {
 		assert.InDelta(t, c.at, r.told[i].at, float64(looseness), "when %s is told", c.name)
 	}
-	if m.state == ended {
+	if m.state == modelEnded {
 		require.Error(t, r.err)
 		for _, reason := range m.reasons {
 			assert.ErrorIs(t, r.err, reason)
@@ -91,7 +91,7 @@ func compareCase(t *testing.T, c vectorCase) (v verdict) {
 	requireAsModelled(t, m, r)
 	recorded, ours, predicted := c.recorded(), r.outcome, e.outcome()
 	v.reproduced = predicted.equal(recorded)
-	if m.state != ended && m.behaviour.media != "ok" {
+	if m.state != modelEnded && m.behaviour.media != "ok" {
 		// Health decides again and again, and both remember and count differently.
 		v.beyond = true
 		return v
@@ -105,7 +105,7 @@ func compareCase(t *testing.T, c vectorCase) (v verdict) {
 			"an unexpected match: by %v it should be different, as in\n%s\nours: %s", e.notes, predicted, ours)
 		return v
 	}
-	v.rules = union(e.notes, m.notes)
+	v.rules = unionOf(e.notes, m.notes)
 	require.NotEmpty(t, v.rules, "a difference that no rule allows\nrecorded: %s\nours:     %s", recorded, ours)
 	v.unforeseen = predicted.equal(ours)
 	return v
@@ -124,7 +124,7 @@ func (o outcome) pattern() outcome {
 	return o
 }
 
-func union(a, b []string) []string {
+func unionOf(a, b []string) []string {
 	out := slices.Clone(a)
 	for _, rule := range b {
 		if !slices.Contains(out, rule) {

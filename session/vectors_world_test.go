@@ -21,7 +21,7 @@ type world struct {
 	gathering *status.Code
 	socket    bool
 	counts    map[string]int
-	told      []call
+	told      []toldCall
 	retried   bool
 	notes     []string // the rules of divergence that the run has touched, in order
 }
@@ -78,7 +78,7 @@ func (w *world) next(end time.Duration) *alarm {
 	return first
 }
 
-func (w *world) tell(name string) { w.told = append(w.told, call{name, w.now}) }
+func (w *world) tell(name string) { w.told = append(w.told, toldCall{name, w.now}) }
 
 // note writes down that a rule of divergence applies.
 func (w *world) note(rule string) {
@@ -128,12 +128,12 @@ type dial struct {
 type stage int
 
 const (
-	opening   stage = iota // the socket
-	joining                // until the answer to the join
-	indexing               // until the index
-	gathering              // candidates
-	subscribing
-	over
+	stageOpening   stage = iota // the socket
+	stageJoining                // until the answer to the join
+	stageIndexing               // until the index
+	stageGathering              // candidates
+	stageSubscribing
+	stageOver
 )
 
 func (w *world) dial(up func(), fail func(status.Code)) *dial {
@@ -143,7 +143,7 @@ func (w *world) dial(up func(), fail func(status.Code)) *dial {
 func (d *dial) then(after time.Duration, do func()) { d.step = d.w.after(after, do) }
 
 func (d *dial) open() {
-	d.at = opening
+	d.at = stageOpening
 	switch d.w.behaviour.open {
 	case "hang":
 	case "fail":
@@ -158,7 +158,7 @@ func (d *dial) open() {
 }
 
 func (d *dial) join() {
-	d.at, d.w.socket = joining, true
+	d.at, d.w.socket = stageJoining, true
 	d.w.happened("joinSent")
 	if d.w.behaviour.join == "ok" {
 		d.answered()
@@ -168,26 +168,26 @@ func (d *dial) join() {
 // answered goes on once the join is answered. Nothing happens unless it is
 // outstanding.
 func (d *dial) answered() {
-	if d == nil || d.at != joining || !d.w.socket {
+	if d == nil || d.at != stageJoining || !d.w.socket {
 		return
 	}
-	d.at = indexing
+	d.at = stageIndexing
 	d.then(2*hop, d.gather)
 }
 
 // refused is the join being answered with something that is not followed by
 // an index: the handshake hangs.
-func (d *dial) refused() { d.at = indexing }
+func (d *dial) refused() { d.at = stageIndexing }
 
 func (d *dial) gather() {
-	d.at = gathering
+	d.at = stageGathering
 	if d.w.behaviour.ice != "never" {
 		d.then(gatherHops*hop, d.subscribe)
 	}
 }
 
 func (d *dial) subscribe() {
-	d.at = subscribing
+	d.at = stageSubscribing
 	d.w.happened("subscribeSent")
 	if d.w.behaviour.subscribe == "ok" {
 		d.then(subscribeHops*hop, func() {
@@ -201,17 +201,17 @@ func (d *dial) subscribe() {
 func (d *dial) end() {
 	if d != nil {
 		d.step.cancel()
-		d.at = over
+		d.at = stageOver
 	}
 }
 
 // running reports whether there is a handshake that has not ended.
-func (d *dial) running() bool { return d != nil && d.at != over }
+func (d *dial) running() bool { return d != nil && d.at != stageOver }
 
 // cancelled is the code that a handshake fails with when its time is over.
 func (d *dial) cancelled() status.Code {
 	switch {
-	case d.at != gathering:
+	case d.at != stageGathering:
 		return status.TaskFailed
 	case d.w.gathering == nil:
 		return status.ICEGatheringTimeoutWorkaround

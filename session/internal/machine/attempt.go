@@ -218,7 +218,7 @@ func (m *Machine) judge(p policy.Phase, st status.Status) {
 // retry waits for the delay, but not beyond the end of the budget, where the
 // session stops.
 func (m *Machine) retry(d policy.Decision, st status.Status) {
-	m.phase = waiting
+	m.phase, m.granted = waiting, d.Status
 	m.withoutTransforms = m.withoutTransforms || d.WithoutTransforms
 	m.tell(observer.RetryScheduled{Header: m.here(), Decision: d})
 	if d.ViewOnly {
@@ -245,7 +245,7 @@ func (m *Machine) proceed() {
 // budgetOver ends the session at the moment when the budget forbids the
 // attempt that was scheduled.
 func (m *Machine) budgetOver() {
-	d := m.decide(policy.Attached, m.trouble.last)
+	d := m.decide(policy.Attached, m.granted)
 	d.Action = policy.Stop
 	m.end(d, observer.ByPolicy)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -176,38 +177,51 @@ func armed(t timers, now time.Duration) string {
 // facts lists what a machine knows besides state, phase and timers, as pairs
 // of a name and a value.
 func (n notation) facts(m *Machine) [][2]string {
-	list := [][2]string{
-		{"epoch", fmt.Sprint(m.epoch)},
-		{"attempts", fmt.Sprint(m.trouble.attempts)},
-		{"first", n.status(m.trouble.first)},
-		{"last", n.status(m.trouble.last)},
-		{"outages", fmt.Sprint(m.outages)},
-		{"stale", fmt.Sprint(m.stale)},
-		{"present", fmt.Sprint(m.present)},
-		{"due", fmt.Sprint(m.retryDue)},
-		{"old", operationName(m.old)},
-		{"deaf", fmt.Sprint(m.deaf)},
-		{"abilities", fmt.Sprintf("%03b", m.abilities)},
-		{"view-only", fmt.Sprint(m.viewOnly)},
-		{"without-transforms", fmt.Sprint(m.withoutTransforms)},
-		{"promoted", fmt.Sprint(m.promoted)},
-		{"promotion", promotionName(m.promotion)},
-		{"update", updateName(m.update)},
-		{"rtt", m.rtt.String()},
-		{"missed-pongs", fmt.Sprint(m.monitor.Data().MissedPongs)},
-		{"silent-samples", fmt.Sprint(m.monitor.Data().NoPackets)},
-		{"tries", fmt.Sprint(m.retries.Attempts())},
-	}
-	return append(list, clocks(m)...)
-}
-
-// clocks gives the instants at which the budget ends.
-func clocks(m *Machine) [][2]string {
+	data := m.monitor.Data()
 	end := "-"
 	if at, ok := m.retries.Deadline(); ok {
 		end = at.String()
 	}
-	return [][2]string{{"budget-end", end}, {"living", fmt.Sprint(m.retries.Living())}}
+	return [][2]string{
+		{"epoch", strconv.FormatUint(m.epoch, 10)},
+		{"attempts", strconv.Itoa(m.trouble.attempts)},
+		{"first", n.status(m.trouble.first)},
+		{"last", n.status(m.trouble.last)},
+		{"outages", strconv.Itoa(m.outages)},
+		{"stale", strconv.FormatUint(m.stale, 10)},
+		{"present", strconv.FormatBool(m.present)},
+		{"due", strconv.FormatBool(m.retryDue)},
+		{"old", operationName(m.old)},
+		{"deaf", deafNames(m.deaf)},
+		{"abilities", abilityNames[m.abilities]},
+		{"view-only", strconv.FormatBool(m.viewOnly)},
+		{"without-transforms", strconv.FormatBool(m.withoutTransforms)},
+		{"promoted", strconv.FormatBool(m.promoted)},
+		{"promotion", promotionName(m.promotion)},
+		{"update", updateName(m.update)},
+		{"rtt", m.rtt.String()},
+		{"missed-pongs", strconv.Itoa(data.MissedPongs)},
+		{"silent-samples", strconv.Itoa(data.NoPackets)},
+		{"tries", strconv.Itoa(m.retries.Attempts())},
+		{"budget-end", end},
+		{"living", strconv.FormatBool(m.retries.Living())},
+	}
+}
+
+var abilityNames = [...]string{
+	0: "none", CanPing: "ping", CanUpdate: "update", CanPromote: "promote", CanPing | CanUpdate: "ping+update",
+	CanPing | CanPromote: "ping+promote", CanUpdate | CanPromote: "update+promote", allAbilities: "all",
+}
+
+// deafNames lists the epochs whose Connect is deaf.
+func deafNames(epochs [maxDeaf]uint64) string {
+	var list []string
+	for _, e := range epochs {
+		if e != 0 {
+			list = append(list, fmt.Sprintf("e%d", e))
+		}
+	}
+	return strings.Join(list, "+")
 }
 
 func operationName(o operation) string {
@@ -255,20 +269,30 @@ func changed(before, after [][2]string) string {
 // place names state and phase.
 func place(m *Machine) string { return string(m.state) + "/" + m.phase.String() }
 
+// view is a machine as the notation shows it, before an input.
+type view struct {
+	m     *Machine
+	facts [][2]string
+}
+
+func viewOf(m *Machine) view { return view{m, notation{}.facts(m)} }
+
 // outcome is everything that an input brought about: effects, then the new
 // state and phase, then timers, then facts, as far as they have changed.
-func (n notation) outcome(before *Machine, after *Machine, effects []Effect) string {
+func (n notation) outcome(before view, after *Machine, effects []Effect) string {
 	var parts []string
 	if len(effects) > 0 {
 		parts = append(parts, n.effects(effects))
 	}
-	if place(before) != place(after) {
+	if place(before.m) != place(after) {
 		parts = append(parts, "→ "+place(after))
 	}
-	if t := armed(after.timers, after.now.Mono); t != armed(before.timers, after.now.Mono) {
-		parts = append(parts, t)
+	if before.m.timers != after.timers {
+		if t := armed(after.timers, after.now.Mono); t != armed(before.m.timers, after.now.Mono) {
+			parts = append(parts, t)
+		}
 	}
-	if c := changed(n.facts(before), n.facts(after)); c != "" {
+	if c := changed(before.facts, n.facts(after)); c != "" {
 		parts = append(parts, c)
 	}
 	if len(parts) == 0 {

@@ -60,6 +60,9 @@ type Machine struct {
 	linkOpened     time.Duration // valid in phase awaiting
 	timeout        status.Status // of an attempt whose time is over
 	present        bool
+	// granted is the status that the scheduled attempt was decided on for; a
+	// budget that ends before it begins ends the session with it.
+	granted status.Status
 	// retryDue: the delay is over, the attempt waits for the old operation.
 	retryDue bool
 	// old is the operation of an earlier link or attempt that is still running

@@ -43,6 +43,9 @@ var situations = []situation{
 		r.tick()
 	}},
 	{name: "connecting: awaiting presence", like: "connecting: opening, third attempt", changes: with(presence), drive: func(r *rig) { r.connect(allAbilities) }},
+	{name: "connecting: awaiting presence, clipped to the end of the budget", like: "connecting: awaiting presence", changes: with(presence, budget(5*time.Second)), drive: func(r *rig) {
+		r.connect(allAbilities)
+	}},
 	{name: "connecting: waiting", drive: func(r *rig) {
 		r.thirdAttempt()
 		r.openFailed(status.TaskFailed)
@@ -218,6 +221,11 @@ var situations = []situation{
 	{name: "stopped: leaving, the second deaf Connect still runs", like: "stopped: leaving, the close still runs", drive: func(r *rig) {
 		deaf(r)
 		r.stop()
+	}},
+	{name: "stopped: leaving, the Connect still runs, half of the close grace is over", like: "stopped: leaving, the close still runs", drive: func(r *rig) {
+		r.thirdAttempt()
+		r.stop()
+		r.wait(closeGrace / 2)
 	}},
 	{name: "stopped: finished", drive: func(r *rig) {
 		r.connectStable(allAbilities)

@@ -89,17 +89,11 @@ func (w *world) clone() *world {
 	return &c
 }
 
-// end is when the budget of time ends.
+// end is when the budget of time ends. Silence has no such end: it counts when a
+// retry is decided on, as in the reference.
 func (w *world) end() (time.Duration, bool) {
 	b := w.m.cfg.Policy.Budget
-	end, limited := time.Duration(0), false
-	if w.account.counting && b.Elapsed >= 0 {
-		end, limited = w.account.outage+b.Elapsed, true
-	}
-	if w.account.living && b.Idle >= 0 && (!limited || w.account.alive+b.Idle < end) {
-		end, limited = w.account.alive+b.Idle, true
-	}
-	return end, limited
+	return w.account.outage + b.Elapsed, w.account.counting && b.Elapsed >= 0
 }
 
 // life finds an epoch that holds something.
@@ -183,16 +177,23 @@ func (w *world) expect(at Instant, in Input) {
 		w.bury(in.Epoch)
 	case Ponged:
 		if w.m.pongs(in) {
-			w.account.live(at.Mono)
+			defer w.account.live(at.Mono)
+		}
+	case Sampled:
+		if w.reportOfNow(in) && in.Sample != nil {
+			monitor := w.m.monitor.Clone()
+			if _, traffic := monitor.Sample(at.Mono, *in.Sample); traffic {
+				defer w.account.live(at.Mono)
+			}
 		}
 	case Promote, Demote:
 		w.asked = append(w.asked, asked{in.ID, in.Kind == Demote})
 	case UpdateDone:
-		if in.ID == w.running {
+		if in.ID == w.running && in.Epoch == w.m.epoch {
 			w.running = 0
 		}
 	case PromoteDone, DemoteDone:
-		if in.ID == w.calling {
+		if in.ID == w.calling && in.Epoch == w.m.epoch {
 			w.calling = 0
 		}
 	}
@@ -529,6 +530,9 @@ func (w *world) checkReaction(before *Machine, in Input) error {
 	if before.state == observer.StateStopped {
 		return nil
 	}
+	if in.Kind == Start && w.m.state == observer.StateIdle {
+		return errors.New("start does nothing")
+	}
 	if w.final(before, in) && w.m.state != observer.StateStopped {
 		return fmt.Errorf("G8: %s with %s does not end the session", in.Kind, in.Status.Code)
 	}
@@ -599,7 +603,8 @@ func (w *world) checkStale(untouched *Machine, in Input, effects []Effect) error
 	if untouched == nil || w.m.state == observer.StateStopped && w.final(untouched, in) {
 		return nil
 	}
-	untouched.now, untouched.stale = w.m.now, w.m.stale
+	untouched.clock(w.now)
+	untouched.stale = w.m.stale
 	if len(effects) > 0 || !reflect.DeepEqual(untouched, w.m) {
 		return fmt.Errorf("G10: %s of epoch %d in epoch %d changes something", in.Kind, in.Epoch, w.m.epoch)
 	}

@@ -1,0 +1,274 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// player makes up the life of a session from a source of numbers: bytes of a
+// fuzzer or a random source.
+type player struct {
+	w *world
+	// pick gives a number from 0 to n-1.
+	pick  func(n int) int
+	bytes uint64 // running total of the health samples
+}
+
+// playerConfigs are the configs that a player may play by.
+func playerConfigs(seed uint64) []*Config {
+	jitter := rand.New(rand.NewPCG(seed, 1))
+	normal, brisk, reference, presence, tight := testConfig(), testConfig(), testConfig(), testConfig(), testConfig()
+	normal.Policy.NewBackOff = nil // full jitter, which draws on Random
+	brisk.Policy.NewBackOff, brisk.ReasonGrace = steadily(0), 0
+	reference.Policy = policy.Reference()
+	presence.PresenceTimeout, presence.Policy.Budget.Attempts, presence.ViewOnly = presenceTimeout, 4, true
+	tight.Policy.Budget = policy.Budget{Elapsed: 20 * time.Second, Idle: 10 * time.Second, Attempts: policy.NoLimit}
+	none := testConfig()
+	none.Policy.Budget = policy.Budget{}
+	list := []*Config{normal, brisk, reference, presence, tight, none}
+	for _, cfg := range list {
+		cfg.Random = jitter.Float64
+	}
+	return list
+}
+
+// next makes up the next input and its time.
+func (p *player) next() (Instant, Input) {
+	at := p.time()
+	in := p.input(at)
+	in.Status = p.decorated(in.Status)
+	return at, in
+}
+
+// time lets some time pass, or none.
+func (p *player) time() Instant {
+	now := p.w.now
+	left := time.Second
+	if at, ok := p.w.m.Deadline(); ok {
+		left = max(at-now.Mono, 0)
+	}
+	switch p.pick(10) {
+	case 0, 1, 2, 3:
+		return later(now, left)
+	case 4:
+		return later(now, max(left-1, 0))
+	case 5:
+		return later(now, time.Duration(p.pick(200))*10*time.Millisecond)
+	case 6:
+		switch p.pick(4) {
+		case 0:
+			now.Mono += time.Second // a sleep
+			now.Wall = now.Wall.Add(8 * time.Hour)
+		case 1:
+			now.Wall = now.Wall.Add(-8 * time.Hour) // a clock that is put back
+		default:
+			return later(now, 30*time.Second)
+		}
+	}
+	return now
+}
+
+// input makes up an input that the surroundings can give; where they cannot
+// give the one that was picked it is a tick.
+func (p *player) input(at Instant) Input {
+	epoch := p.epoch()
+	switch {
+	case p.w.m.phase == opening && p.pick(3) > 0:
+		return p.ended(dialing)
+	case p.w.m.phase == awaiting && p.pick(3) > 0:
+		return Input{Kind: Present, Epoch: p.w.m.epoch}
+	case (p.w.calling != 0 || p.w.running != 0) && p.pick(3) == 0:
+		return p.operated()
+	}
+	switch p.pick(20) {
+	case 0:
+		return Input{Kind: Start}
+	case 1, 2:
+		return Input{Kind: Reported, Epoch: epoch, Status: p.status()}
+	case 3:
+		return p.closed(epoch)
+	case 4, 5, 6:
+		return p.ended(dialing, cancelled)
+	case 7, 8:
+		return p.ended(closing)
+	case 9, 10:
+		return Input{Kind: Sampled, Epoch: epoch, Sample: p.sample()}
+	case 11:
+		return Input{Kind: Ponged, Epoch: epoch, ID: lastPing(p.w.m) + uint64(p.pick(2))}
+	case 12:
+		return Input{Kind: Present, Epoch: epoch}
+	case 13:
+		return p.operated()
+	case 14:
+		return p.asks()
+	case 15:
+		return p.rarely()
+	}
+	in := Input{Kind: Tick}
+	if p.pick(8) == 0 && p.w.m.state != observer.StateIdle {
+		in = Input{Kind: Sampled, Epoch: epoch, Heard: Heard{Signaling: at.Mono}}
+	}
+	return in
+}
+
+func (p *player) epoch() uint64 {
+	current := p.w.m.epoch
+	switch p.pick(8) {
+	case 0:
+		return current - min(current, 1)
+	case 1:
+		return current - min(current, 2)
+	case 2:
+		return current + uint64(p.pick(2))
+	}
+	return current
+}
+
+// status is of any code, but seldom of one that ends the session.
+func (p *player) status() status.Status {
+	if p.pick(30) == 0 {
+		return status.New(status.Code(p.pick(30)-1), nil)
+	}
+	return status.New(lasting[p.pick(len(lasting))], nil)
+}
+
+// lasting are the codes that do not end a session by themselves.
+var lasting = slices.DeleteFunc(append(status.All(), unknownCode), status.Code.Terminal)
+
+// decorated adds what may come with a status.
+func (p *player) decorated(st status.Status) status.Status {
+	if st.IsZero() || p.pick(2) == 0 {
+		return st
+	}
+	st.Wire = []int{0, 0, 1001, 1006, 4410}[p.pick(5)]
+	st.Permanent = p.pick(150) == 0
+	st.Shared = p.pick(4) == 0
+	if p.pick(3) == 0 {
+		st.Cause = errors.New("because")
+	}
+	return st
+}
+
+func (p *player) closed(epoch uint64) Input {
+	in := Input{Kind: LinkClosed, Epoch: epoch, Layer: status.Layer(p.pick(5))}
+	if in.Bare = p.pick(2) == 0; !in.Bare {
+		in.Status = p.status()
+	}
+	return in
+}
+
+// ended ends a Connect or a Close that is running, if one is.
+func (p *player) ended(stages ...stage) Input {
+	var running []life
+	for _, l := range p.w.lives {
+		for _, s := range stages {
+			if l.stage == s {
+				running = append(running, l)
+			}
+		}
+	}
+	if len(running) == 0 || p.w.finished {
+		return Input{Kind: Tick}
+	}
+	l := running[p.pick(len(running))]
+	switch {
+	case l.stage == closing:
+		return Input{Kind: CloseDone, Epoch: l.epoch}
+	case p.pick(3) == 0:
+		st := p.status()
+		if st.Code == status.OK {
+			st.Code = status.TaskFailed
+		}
+		return Input{Kind: OpenFailed, Epoch: l.epoch, Status: st}
+	}
+	return Input{Kind: Opened, Epoch: l.epoch, Abilities: Abilities(p.pick(8))}
+}
+
+// sample is a report of any quality.
+func (p *player) sample() *health.Sample {
+	numbers := []health.Value{{}, health.Some(0), health.Some(50), health.Some(-1), health.Some(math.NaN()), health.Some(math.MaxFloat64), health.Some(1e-300)}
+	any := func() health.Value { return numbers[p.pick(len(numbers))] }
+	if p.pick(3) > 0 {
+		p.bytes += 100
+	}
+	s := &health.Sample{AudioPacketsReceived: numbers[1+p.pick(2)], AudioLoss: numbers[1], BytesReceived: p.bytes}
+	if p.pick(6) == 0 {
+		s.AudioPacketsReceived, s.AudioLoss, s.AudioPacketsSent, s.SpeakerDelay = any(), any(), any(), any()
+		s.BytesReceived = uint64(p.pick(256)) << p.pick(56)
+		s.VideoTiles, s.PublishedVideoSources = p.pick(3)-1, p.pick(40)
+		s.Video = health.Video{Started: true, Streams: p.pick(3), EncodeTime: math.Inf(1), EncodedFPS: float64(p.pick(3))}
+	}
+	return s
+}
+
+// operated ends an update or promotion, or one that is over already.
+func (p *player) operated() Input {
+	in := Input{Kind: UpdateDone, Epoch: p.epoch(), ID: uint64(p.pick(4))}
+	switch {
+	case p.w.calling != 0 && p.pick(4) > 0:
+		in.Kind, in.ID, in.Epoch = PromoteDone, p.w.calling, p.w.m.epoch
+		if p.w.m.promotion.demote {
+			in.Kind = DemoteDone
+		}
+	case p.w.running != 0 && p.pick(4) > 0:
+		in.ID, in.Epoch = p.w.running, p.w.m.epoch
+	default:
+		in.Kind = []Kind{UpdateDone, PromoteDone, DemoteDone, CannotPing}[p.pick(4)]
+	}
+	if in.Unsupported = p.pick(8) == 0; !in.Unsupported && p.pick(3) == 0 {
+		in.Status = p.status()
+	}
+	return in
+}
+
+// asks is a wish of the application. After the end nobody asks any more.
+func (p *player) asks() Input {
+	switch p.pick(4) {
+	case 0:
+		return Input{Kind: Reconnect, Status: status.New(status.ConnectionHealthReconnect, errors.New("by hand"))}
+	case 1:
+		if !p.w.finished {
+			p.w.nextID++
+			return Input{Kind: Demote, ID: p.w.nextID}
+		}
+	}
+	if p.w.finished {
+		return Input{Kind: Tick}
+	}
+	p.w.nextID++
+	return Input{Kind: Promote, ID: p.w.nextID}
+}
+
+// rarely is what ends most lives early if it comes often.
+func (p *player) rarely() Input {
+	switch p.pick(120) {
+	case 0:
+		return Input{Kind: Stop, Status: status.New(status.Left, nil)}
+	case 1:
+		return Input{Kind: Fault, Status: status.New(status.RealtimeApiFailed, &observer.PanicError{Where: "here", Value: p.pick(3)})}
+	}
+	return Input{Kind: Tick}
+}
+
+// leave stops the session and waits for its end.
+func (p *player) leave() error {
+	if _, err := p.w.step(p.w.now, Input{Kind: Stop, Status: status.New(status.Left, nil)}); err != nil {
+		return err
+	}
+	if err := p.w.endsAlone(); err != nil {
+		return err
+	}
+	if !p.w.finished || p.w.count(dialing, open) > 0 {
+		return fmt.Errorf("stopped, and yet %v", p.w.lives)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package machine
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/policy"
+)
+
+// record is a line of a recorded log: an input and when it was handled.
+type record struct {
+	At    Instant `json:"at"`
+	Input Input   `json:"input"`
+}
+
+func readLog(t *testing.T, text []byte) (log []record) {
+	t.Helper()
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
+		var r record
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &r), "%s", lines.Text())
+		log = append(log, r)
+	}
+	require.NoError(t, lines.Err())
+	return log
+}
+
+// replay gives the effects of a log, a line of JSON for each input.
+func replay(t *testing.T, cfg *Config, log []record) string {
+	t.Helper()
+	m := New(cfg)
+	var b strings.Builder
+	for _, r := range log {
+		text, err := json.Marshal(m.Handle(r.At, r.Input))
+		require.NoError(t, err)
+		b.Write(text)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+const (
+	lifeFile    = "testdata/life.jsonl"
+	effectsFile = "testdata/life.effects.golden"
+)
+
+// lifeConfig is the config that the recorded life was lived by. Its delays are
+// drawn, so the random source is a part of the recording.
+func lifeConfig() *Config {
+	cfg := testConfig()
+	cfg.Session = "recorded"
+	cfg.Policy.NewBackOff = nil
+	cfg.PresenceTimeout = presenceTimeout
+	cfg.Random = rand.New(rand.NewPCG(2026, 3)).Float64
+	return cfg
+}
+
+// TestReplayRecordedLife (G14): a recorded log of a whole life, with failed
+// attempts, a promotion, updates, outages, a sleep, dead health and a stop,
+// gives the recorded effects.
+func TestReplayRecordedLife(t *testing.T) {
+	text, err := os.ReadFile(lifeFile)
+	require.NoError(t, err)
+	log := readLog(t, text)
+	got := replay(t, lifeConfig(), log)
+	if *rewrite {
+		require.NoError(t, os.WriteFile(effectsFile, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(effectsFile)
+	require.NoError(t, err)
+	require.NoError(t, firstDifference(string(want), got))
+	assert.Equal(t, got, replay(t, lifeConfig(), log), "and gives them again")
+	t.Logf("%d inputs", len(log))
+}
+
+// TestReplayRandomLives (G14): whatever happens to a session, its inputs written
+// down and read back give the same effects, and the same snapshot at the end.
+func TestReplayRandomLives(t *testing.T) {
+	lives, kinds, events := 400, map[string]int{}, map[string]int{}
+	if raceEnabled {
+		lives = 40
+	}
+	for seed := range uint64(lives) {
+		source := rand.New(rand.NewPCG(seed, 7))
+		kind := source.IntN(len(playerConfigs(seed)))
+		live := playerConfigs(seed)[kind]
+		p := player{w: newWorld(live), pick: source.IntN}
+		var log bytes.Buffer
+		var effects strings.Builder
+		for range maxPlayed {
+			at, in := p.next()
+			text, err := json.Marshal(record{at, in})
+			require.NoError(t, err)
+			log.Write(append(text, '\n'))
+			out, err := p.w.step(at, in)
+			require.NoError(t, err, "seed %d", seed)
+			p.w.forget()
+			text, err = json.Marshal(out)
+			require.NoError(t, err)
+			effects.Write(append(text, '\n'))
+			kinds[in.Kind.String()]++
+			for _, e := range out {
+				if e.Event != nil {
+					events[e.Event.Name()]++
+				}
+			}
+		}
+		again := playerConfigs(seed)[kind]
+		require.NoError(t, firstDifference(effects.String(), replay(t, again, readLog(t, log.Bytes()))), "seed %d", seed)
+	}
+	t.Logf("%d lives, inputs %v, events %v", lives, kinds, events)
+	if raceEnabled {
+		return
+	}
+	for k := Start; k < kindEnd; k++ {
+		assert.Greater(t, kinds[k.String()], 20, k.String())
+	}
+	assert.Greater(t, events["Recovered"], lives)
+	assert.Greater(t, events["Promoted"], lives/10)
+	assert.Greater(t, events["Updated"], lives/10)
+	assert.Greater(t, events["Stopped"], lives/4)
+}
+
+// TestClone: a copy and its original do not feel each other.
+func TestClone(t *testing.T) {
+	p := policy.Default()
+	p.NewBackOff = steadily(retryDelay)
+	r := newRig(func(c *Config) { c.Policy = p })
+	r.connectStable(allAbilities)
+	r.sample(50, true)
+	before, err := json.Marshal(r.m.Snapshot())
+	require.NoError(t, err)
+	c := &rig{m: r.m.Clone(), now: r.now}
+	c.sample(0, false)
+	c.lose()
+	c.stop()
+	after, err := json.Marshal(r.m.Snapshot())
+	require.NoError(t, err)
+	assert.JSONEq(t, string(before), string(after))
+	assert.Equal(t, 1, r.m.monitor.Data().AudioReceived.Len())
+	assert.Equal(t, "connected/resting", place(r.m))
+	assert.Equal(t, "stopped/resting", place(c.m))
+}

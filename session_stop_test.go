@@ -1,0 +1,679 @@
+package holdfast_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/sessiontest"
+)
+
+// stage is what a scenario plays on.
+type stage struct {
+	s  *session.Session
+	tr *sessiontest.Transport
+}
+
+// act is something that happens to a session from outside, at a time since its
+// start.
+type act struct {
+	at time.Duration
+	do func(stage)
+}
+
+// scenario is a session's life in the hands of a test.
+type scenario struct {
+	name      string
+	config    func(*session.Config)
+	transport func() *sessiontest.Transport
+	acts      []act // in order of time
+	observer  func(observer.Event)
+	length    time.Duration
+	// faults says that the session may end with RealtimeApiFailed at the same
+	// moment as something else happens.
+	faults bool
+}
+
+// has reports whether an epoch's attempt has begun, so that it may report.
+func (st stage) has(epoch uint64) bool {
+	return len(st.tr.Snapshot().Attempts()) > 0 && uint64(len(st.tr.Snapshot().Attempts())) >= epoch
+}
+
+// report lets the link of an epoch, 0 for the newest, report a status.
+func report(at time.Duration, epoch uint64, err error) act {
+	return act{at, func(st stage) {
+		if st.has(epoch) {
+			st.tr.Report(epoch, err)
+		}
+	}}
+}
+
+func closed(at time.Duration, epoch uint64, layer status.Layer) act {
+	return act{at, func(st stage) {
+		if st.has(epoch) {
+			st.tr.Closed(epoch, layer, errors.New("connection reset by peer"))
+		}
+	}}
+}
+
+func present(at time.Duration) act {
+	return act{at, func(st stage) {
+		if st.has(1) {
+			st.tr.Present(sessiontest.Newest)
+		}
+	}}
+}
+
+func sample(at time.Duration, hs health.Sample) act {
+	return act{at, func(st stage) {
+		if st.has(1) {
+			st.tr.Sample(sessiontest.Newest, hs)
+		}
+	}}
+}
+
+func promote(at time.Duration) act {
+	return act{at, func(st stage) { go st.s.Promote(context.Background(), session.Credentials{}) }}
+}
+
+func demote(at time.Duration) act {
+	return act{at, func(st stage) { go st.s.Demote(context.Background()) }}
+}
+
+// every repeats what make gives, n times from at on.
+func every(at, interval time.Duration, n int, make func(at time.Duration, i int) act) (acts []act) {
+	for i := range n {
+		acts = append(acts, make(at+time.Duration(i)*interval, i))
+	}
+	return acts
+}
+
+func script(steps ...sessiontest.Step) func() *sessiontest.Transport {
+	return func() *sessiontest.Transport { return sessiontest.Script(steps...) }
+}
+
+// links gives all links of a transport that opens at once the same abilities.
+func links(l sessiontest.Link) func() *sessiontest.Transport {
+	return func() *sessiontest.Transport { return &sessiontest.Transport{Link: l} }
+}
+
+const (
+	ms  = time.Millisecond
+	sec = time.Second
+)
+
+var (
+	ok    = sessiontest.OK
+	fail  = sessiontest.Fail
+	hang  = sessiontest.Hang
+	lost  = status.SignalingInternalServerError
+	stall = health.Sample{BytesReceived: 1, AudioPacketsReceived: health.Some(0), AudioLoss: health.Some(0)}
+)
+
+// scenarios are the lives that Stop is thrown into.
+var scenarios = []scenario{
+	{
+		name:      "connects",
+		transport: func() *sessiontest.Transport { return sessiontest.Script(ok().After(300 * ms).With(sessiontest.Able())) },
+		length:    25 * sec,
+	},
+	{
+		name:      "refused twice",
+		transport: script(fail(status.AudioServiceUnavailable).After(200*ms).Times(2), ok()),
+		length:    5 * sec,
+	},
+	{
+		name: "hangs in each phase",
+		transport: script(hang("signaling"), fail(status.ICEGatheringTimeoutWorkaround).AtCancel().In("ICE"),
+			fail(status.NoAttendeePresent).AtCancel().In("join"), ok()),
+		length: 55 * sec,
+	},
+	{
+		name:      "opens late",
+		transport: script(ok().AtCancel().After(sec), ok().AtCancel().After(10*sec), ok()),
+		length:    60 * sec,
+	},
+	{
+		name:      "presence is awaited",
+		config:    func(c *session.Config) { c.PresenceTimeout = 3 * sec },
+		transport: script(),
+		acts:      []act{present(5 * sec)},
+		length:    10 * sec,
+	},
+	{
+		name:      "lost with a reason",
+		transport: script(ok(), ok().After(500*ms)),
+		acts:      []act{report(sec, 1, lost), closed(1100*ms, 1, status.LayerSignaling)},
+		length:    10 * sec,
+	},
+	{
+		name:      "lost without a reason",
+		transport: script(ok(), ok().After(500*ms)),
+		acts:      []act{closed(sec, 1, status.LayerSignaling), report(20*sec, 2, status.FromWebSocketClose(1006, status.Attached)), report(20100*ms, 2, status.AudioAttendeeRemoved)},
+		length:    25 * sec,
+	},
+	{
+		name:      "reconnect attempts fail",
+		transport: script(ok(), fail(nil).After(500*ms).Times(2), hang("TLS"), fail(status.IncompatibleSDP), fail(status.VideoCallSwitchToViewOnly), ok()),
+		acts:      []act{report(sec, 1, lost)},
+		length:    40 * sec,
+	},
+	{
+		name:      "failures reported during attempts",
+		transport: script(ok().After(5*sec), ok().After(5*sec).Times(3)),
+		acts:      []act{report(sec, 1, lost), report(3*sec, 2, status.TaskFailed), report(4*sec, 2, lost)},
+		length:    15 * sec,
+	},
+	{
+		name:      "updates",
+		transport: links(sessiontest.Link{Update: ok().After(2 * sec)}),
+		acts:      []act{report(sec, 1, status.IncompatibleSDP), report(2*sec, 1, status.VideoCallSwitchToViewOnly)},
+		length:    8 * sec,
+	},
+	{
+		name: "updates fail",
+		transport: script(ok().With(sessiontest.Link{Update: hang("renegotiation")}),
+			ok().With(sessiontest.Link{Update: fail(nil).After(sec)}), ok().With(sessiontest.Link{Update: sessiontest.Panic("sdp")}), ok()),
+		acts:   []act{report(sec, 1, status.IncompatibleSDP), report(20*sec, 2, status.IncompatibleSDP), report(25*sec, 3, status.IncompatibleSDP)},
+		length: 30 * sec,
+	},
+	{
+		name:      "promotion",
+		transport: links(sessiontest.Link{Promote: ok().After(sec), Demote: ok().After(sec)}),
+		acts:      []act{promote(sec), demote(3 * sec), promote(5 * sec), report(7*sec, 1, lost), promote(9 * sec), report(9500*ms, 2, lost)},
+		length:    12 * sec,
+	},
+	{
+		name:      "promotion hangs",
+		transport: links(sessiontest.Link{Promote: hang("primary meeting")}),
+		acts:      []act{promote(sec)},
+		length:    20 * sec,
+	},
+	{
+		name:      "pings stay unanswered",
+		config:    func(c *session.Config) { c.Health.Reconnection.MissedPongs = 2 },
+		transport: links(sessiontest.Link{Ping: sessiontest.Nothing()}),
+		length:    35 * sec,
+	},
+	{
+		name:      "pings hang",
+		config:    func(c *session.Config) { c.Health.Reconnection.MissedPongs = 2 },
+		transport: links(sessiontest.Link{Ping: hang("ping")}),
+		length:    35 * sec,
+	},
+	{
+		name:      "nothing comes in",
+		config:    func(c *session.Config) { c.Health.Reconnection.NoPackets = 2 },
+		transport: script(),
+		acts:      every(9*sec, sec, 6, func(at time.Duration, _ int) act { return sample(at, stall) }),
+		length:    18 * sec,
+	},
+	{
+		name:      "closing takes long",
+		transport: links(sessiontest.Link{Close: ok().After(1500 * ms)}),
+		acts:      []act{report(sec, 1, lost)},
+		length:    5 * sec,
+	},
+	{
+		name:      "closing never ends",
+		transport: links(sessiontest.Link{Close: sessiontest.Deaf("close")}),
+		acts:      []act{report(sec, 1, lost)},
+		length:    6 * sec,
+	},
+	{
+		name:      "leaving takes long",
+		transport: links(sessiontest.Link{Leave: ok().After(500 * ms), Close: ok().After(500 * ms)}),
+		length:    2 * sec,
+	},
+	{
+		name:      "leaving never ends",
+		transport: links(sessiontest.Link{Leave: sessiontest.Deaf("goodbye"), Close: ok().After(500 * ms)}),
+		length:    2 * sec,
+	},
+	{
+		name: "the transport panics",
+		transport: script(sessiontest.Panic("nil map"), sessiontest.Exit(), ok().With(sessiontest.Link{
+			Ping: sessiontest.Panic("ping"), Close: sessiontest.Panic("close"),
+		}), ok().With(sessiontest.Link{Ping: sessiontest.Exit(), Close: sessiontest.Exit(), Leave: sessiontest.Exit()})),
+		length: 5 * sec,
+	},
+	{
+		name:      "an observer panics",
+		transport: script(),
+		observer: func(e observer.Event) {
+			if e.Name() == "Recovered" {
+				panic("observer")
+			}
+		},
+		acts:   []act{report(sec, 1, lost)},
+		length: 5 * sec,
+		faults: true,
+	},
+	{
+		name:      "the budget ends",
+		config:    func(c *session.Config) { c.Policy.Budget.Elapsed = 4 * sec },
+		transport: script(ok(), fail(nil).After(100*ms).Times(100)),
+		acts:      []act{report(sec, 1, lost)},
+		length:    10 * sec,
+	},
+	{
+		name:      "the meeting ends",
+		transport: links(sessiontest.Link{Close: ok().After(sec)}),
+		acts:      []act{report(sec, 1, status.MeetingEnded)},
+		length:    5 * sec,
+	},
+	{
+		name:      "refused for good",
+		transport: script(fail(status.AudioAuthenticationRejected).After(sec)),
+		length:    5 * sec,
+	},
+	{
+		name:      "deaf to its context",
+		transport: func() *sessiontest.Transport { return new(sessiontest.Transport).Otherwise(sessiontest.Deaf("TLS")) },
+		length:    40 * sec,
+	},
+	{
+		name: "opens at release only",
+		transport: func() *sessiontest.Transport {
+			return sessiontest.Script(ok()).Otherwise(ok().AtRelease())
+		},
+		acts:   []act{report(sec, 1, lost)},
+		length: 40 * sec,
+	},
+	{
+		name:      "neither a link nor an error",
+		transport: script(sessiontest.Nothing(), ok()),
+		length:    3 * sec,
+	},
+	{
+		name:      "the link flaps",
+		transport: script(),
+		acts:      every(sec, 4*sec, 4, func(at time.Duration, i int) act { return report(at, uint64(i+1), lost) }),
+		length:    20 * sec,
+	},
+	{
+		name:      "recovery by hand",
+		transport: script(),
+		acts:      []act{{sec, func(st stage) { _ = st.s.Reconnect(errors.New("network changed")) }}},
+		length:    4 * sec,
+	},
+}
+
+// manners say how a transport treats the contexts that it is given.
+type manners string
+
+const (
+	polite manners = "polite" // it returns when its context ends
+	deaf   manners = "deaf"   // it goes on as if the context never ended
+	frozen manners = "frozen" // once Stop was called no call ever returns
+)
+
+// deafContext has ended when its parent has, but nobody is told.
+type deafContext struct{ context.Context }
+
+func (deafContext) Done() <-chan struct{} { return nil }
+
+// tap shows each call that a session makes to a scripted transport, and to its
+// links, from inside the call: when it begins and before it returns.
+type tap struct {
+	*sessiontest.Transport
+	manners
+	at   func(point string)
+	stop <-chan struct{} // closed when Stop was called
+	thaw <-chan struct{} // closed when what is frozen may return
+
+	mu     sync.Mutex
+	counts map[string]int // calls so far, by name
+}
+
+// call runs one call of the session between its two points.
+func (t *tap) call(ctx context.Context, name string, epoch uint64, f func(context.Context) error) error {
+	point := t.name(fmt.Sprintf("%s of epoch %d", name, epoch))
+	t.at("begin " + point)
+	defer func() {
+		t.at("end " + point)
+		t.freeze()
+	}()
+	if t.manners == deaf {
+		ctx = deafContext{ctx}
+	}
+	return f(ctx)
+}
+
+// name tells calls apart that happen more than once.
+func (t *tap) name(call string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[call]++
+	return fmt.Sprintf("%s #%d", call, t.counts[call])
+}
+
+func (t *tap) freeze() {
+	if t.manners != frozen {
+		return
+	}
+	select {
+	case <-t.stop:
+		<-t.thaw
+	default:
+	}
+}
+
+func (t *tap) Connect(ctx context.Context, a session.Attempt, r *session.Reporter) (l session.Link, err error) {
+	err = t.call(ctx, "Connect", a.Epoch, func(ctx context.Context) (err error) {
+		l, err = t.Transport.Connect(ctx, a, r)
+		return err
+	})
+	if l != nil {
+		l = t.tapped(l, a.Epoch)
+	}
+	return l, err
+}
+
+// tapped wraps a link and each of its abilities.
+func (t *tap) tapped(l session.Link, epoch uint64) session.Link {
+	base := tappedLink{l, t, epoch}
+	var out session.Link = base
+	if p, ok := abilityOf[session.Pinger](l); ok {
+		out = tappedPinger{wrap{base, out}, p}
+	}
+	if u, ok := abilityOf[session.Updater](l); ok {
+		out = tappedUpdater{wrap{base, out}, u}
+	}
+	if p, ok := abilityOf[session.Promoter](l); ok {
+		out = tappedPromoter{wrap{base, out}, p}
+	}
+	if p, ok := abilityOf[session.Leaver](l); ok {
+		out = tappedLeaver{wrap{base, out}, p}
+	}
+	return out
+}
+
+// abilityOf finds an ability of a link as the session does.
+func abilityOf[A any](l session.Link) (ability A, ok bool) {
+	for l != nil {
+		if ability, ok = l.(A); ok {
+			return ability, true
+		}
+		w, wraps := l.(interface{ Unwrap() session.Link })
+		if !wraps {
+			break
+		}
+		l = w.Unwrap()
+	}
+	return ability, false
+}
+
+type tappedLink struct {
+	inner session.Link
+	t     *tap
+	epoch uint64
+}
+
+func (l tappedLink) Close(ctx context.Context) error {
+	return l.t.call(ctx, "Close", l.epoch, l.inner.Close)
+}
+
+type wrap struct {
+	tappedLink
+	next session.Link
+}
+
+func (w wrap) Unwrap() session.Link { return w.next }
+
+type tappedPinger struct {
+	wrap
+	p session.Pinger
+}
+
+func (l tappedPinger) Ping(ctx context.Context, id uint64) error {
+	return l.t.call(ctx, "Ping", l.epoch, func(ctx context.Context) error { return l.p.Ping(ctx, id) })
+}
+
+type tappedUpdater struct {
+	wrap
+	u session.Updater
+}
+
+func (l tappedUpdater) Update(ctx context.Context, c session.Change) error {
+	return l.t.call(ctx, "Update", l.epoch, func(ctx context.Context) error { return l.u.Update(ctx, c) })
+}
+
+type tappedPromoter struct {
+	wrap
+	p session.Promoter
+}
+
+func (l tappedPromoter) Promote(ctx context.Context, c session.Credentials) error {
+	return l.t.call(ctx, "Promote", l.epoch, func(ctx context.Context) error { return l.p.Promote(ctx, c) })
+}
+
+func (l tappedPromoter) Demote(ctx context.Context) error {
+	return l.t.call(ctx, "Demote", l.epoch, l.p.Demote)
+}
+
+type tappedLeaver struct {
+	wrap
+	l session.Leaver
+}
+
+func (l tappedLeaver) Leave(ctx context.Context) error {
+	return l.t.call(ctx, "Leave", l.epoch, l.l.Leave)
+}
+
+// blow is how Stop is thrown in.
+type blow string
+
+const (
+	inside    blow = "Stop inside"           // from inside the callback or the call
+	elsewhere blow = "Stop elsewhere"        // from another goroutine, at the same time
+	closing   blow = "Close inside"          // Close, which waits, from inside
+	never     blow = "Stop at the very end"  // none: the scenario is played to its end
+	ending    blow = "Stop after everything" // what is done at that end
+)
+
+// performance is one run of a scenario, with Stop at one of its points.
+type performance struct {
+	scenario
+	manners
+	blow
+	point string
+
+	mu     sync.Mutex
+	points []string // that were passed, in order
+
+	stage
+	birth   time.Time
+	acting  sessiontest.Recorder // throws Stop in
+	hearing sessiontest.Recorder // only listens
+	once    sync.Once
+	asked   chan struct{} // closed before Stop is called
+	thrown  chan struct{} // closed when the call of Stop has returned
+	// What was found when Stop was called, and when it had returned.
+	before session.State
+	at     time.Time
+	mark   sessiontest.Mark
+}
+
+// play runs the scenario in a bubble and checks what Stop must bring about. It
+// returns the code with which the session has ended.
+func (p *performance) play(t *testing.T) status.Code {
+	thaw := make(chan struct{})
+	p.asked, p.thrown = make(chan struct{}), make(chan struct{})
+	p.tr = p.scenario.transport()
+	p.acting.Then = func(e observer.Event) { p.pass(fmt.Sprintf("event %d %s", e.Head().Seq, e.Name())) }
+	cfg := production(&tap{
+		Transport: p.tr, manners: p.manners, at: p.pass, stop: p.asked, thaw: thaw, counts: map[string]int{},
+	}, &p.acting, &p.hearing)
+	if p.observer != nil {
+		cfg.Observers = append(cfg.Observers, observer.Func(p.observer))
+	}
+	if p.config != nil {
+		p.config(&cfg)
+	}
+	p.birth = time.Now()
+	p.s = newSession(t, cfg)
+	done := p.done()
+	started := starting(p.s)
+	p.perform()
+	p.throw(ending)
+	<-p.thrown
+	code := p.judge(t, <-done)
+	close(thaw)
+	p.tr.Release()
+	p.tr.Parity(t)
+	if err := <-started; err != nil {
+		assert.Equal(t, p.s.Err(), err, "Start tells the reason")
+	}
+	p.silence(t)
+	return code
+}
+
+// pass notes a point, and throws Stop in if this is the one.
+func (p *performance) pass(point string) {
+	p.mu.Lock()
+	p.points = append(p.points, point)
+	p.mu.Unlock()
+	if point == p.point {
+		p.throw(p.blow)
+	}
+}
+
+func (p *performance) throw(b blow) {
+	p.once.Do(func() {
+		if b == elsewhere {
+			go p.end(p.s.Stop)
+			return
+		}
+		if b == closing {
+			p.end(func() { p.s.Close() })
+			return
+		}
+		p.end(p.s.Stop)
+	})
+}
+
+func (p *performance) end(stop func()) {
+	p.before, p.at = p.s.State(), time.Now()
+	close(p.asked)
+	stop()
+	p.mark = p.tr.Mark()
+	close(p.thrown)
+}
+
+// perform lets everything happen that the scenario says.
+func (p *performance) perform() {
+	now := time.Duration(0)
+	for _, a := range p.acts {
+		advance(a.at - now)
+		now = a.at
+		synctest.Wait()
+		a.do(p.stage)
+	}
+	settle(p.length - now)
+}
+
+// done tells when the end has come.
+func (p *performance) done() <-chan time.Time {
+	at := make(chan time.Time, 1)
+	go func() {
+		<-p.s.Done()
+		at <- time.Now()
+	}()
+	return at
+}
+
+// judge checks everything that holds at Done (G2, G3, G8).
+func (p *performance) judge(t *testing.T, done time.Time) status.Code {
+	assert.Equal(t, session.StateStopped, p.s.State())
+	stopped, ok := sessiontest.Last[observer.Stopped](&p.hearing)
+	if !assert.True(t, ok, "Done is closed before Stopped was told") {
+		return status.OK
+	}
+	told := p.birth.Add(stopped.Elapsed)
+	assert.LessOrEqual(t, told.Sub(p.at), closeGrace, "G3: Stopped comes within the close grace")
+	if p.blow == closing {
+		assert.LessOrEqual(t, done.Sub(told), observerGrace, "Done comes at the observer grace")
+	} else {
+		assert.Equal(t, told, done, "Done comes with Stopped when every observer is prompt")
+	}
+	assert.Empty(t, p.mark.Attempts(), "G8: an attempt with a live context has begun after Stop")
+	p.hearing.Check(t)
+	if p.blow != closing {
+		p.acting.Check(t)
+	}
+	for _, e := range p.hearing.Events() {
+		if p.birth.Add(e.Head().Elapsed).After(p.at) {
+			assert.Equal(t, "Stopped", e.Name(), "nothing else happens after Stop")
+		}
+	}
+	assert.ErrorIs(t, p.s.Err(), stopped.Status.Code)
+	return stopped.Status.Code
+}
+
+// silence checks that nothing follows the end (G2, G8, G11).
+func (p *performance) silence(t *testing.T) {
+	events, calls := len(p.hearing.Events()), len(p.tr.Snapshot().Calls)
+	settle(time.Hour)
+	assert.Len(t, p.hearing.Events(), events, "G2: an event after Done")
+	assert.Len(t, p.tr.Snapshot().Calls, calls, "a call after everything was closed")
+	assert.Empty(t, p.tr.Snapshot().Open)
+}
+
+// TestStopAtEveryStep plays every scenario once to learn its points: each event
+// it tells, and the beginning and the end of each call it makes. Then it plays
+// it again for each of them, with Stop at that very point (NEEDS 1 and 2; G2,
+// G3, G8, G11).
+func TestStopAtEveryStep(t *testing.T) {
+	runs := 0
+	for _, sc := range scenarios {
+		for _, m := range []manners{polite, deaf, frozen} {
+			t.Run(fmt.Sprintf("%s/%s", sc.name, m), func(t *testing.T) {
+				runs += stopEverywhere(t, sc, m)
+			})
+		}
+	}
+	t.Logf("%d runs", runs)
+}
+
+func stopEverywhere(t *testing.T, sc scenario, m manners) (runs int) {
+	learnt := performance{scenario: sc, manners: m, blow: never}
+	var natural status.Code
+	synctest.Test(t, func(t *testing.T) { natural = learnt.play(t) })
+	require.NotEmpty(t, learnt.points)
+	for _, point := range learnt.points {
+		for _, b := range []blow{inside, elsewhere, closing} {
+			p := performance{scenario: sc, manners: m, blow: b, point: point}
+			synctest.Test(t, func(t *testing.T) { p.verdict(t, p.play(t), natural) })
+			runs++
+			if t.Failed() {
+				t.Fatalf("%s: %s\n%s", b, point, p.hearing.Text())
+			}
+		}
+	}
+	return runs
+}
+
+// verdict checks the reason: Left, unless the session was at its end already.
+func (p *performance) verdict(t *testing.T, got, natural status.Code) {
+	assert.Contains(t, p.points, p.point, "the point was not reached")
+	switch {
+	case p.before == session.StateStopped:
+		assert.Equal(t, natural.String(), got.String(), "the session had ended before")
+	case p.faults && got == status.RealtimeApiFailed:
+	default:
+		assert.Equal(t, status.Left.String(), got.String())
+		assert.ErrorIs(t, p.s.Err(), status.Left)
+	}
+}
