@@ -12,8 +12,10 @@ const NoLimit = -1
 // lifted a session that fails to connect never ends by itself.
 type Budget struct {
 	// Elapsed is the time since the first loss after the last stable connection.
+	// No attempt begins at its end or later, and a running one is cut off there.
 	Elapsed time.Duration `json:"elapsed"`
-	// Idle is the time since the last sign of life from the other side.
+	// Idle is the time since the last sign of life from the other side. It counts
+	// when a retry is decided on; an attempt that was granted keeps its time.
 	Idle time.Duration `json:"idle"`
 	// Attempts is the number of attempts within one budget period.
 	Attempts int `json:"attempts"`

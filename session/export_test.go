@@ -1,6 +1,10 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/session/internal/machine"
+)
 
 // SetLastActive makes the last sign of life that r has noted, on both layers,
 // as old as ago. It counts from the next report through r on, as Alive does.
@@ -9,3 +13,10 @@ func SetLastActive(r *Reporter, ago time.Duration) {
 	r.signaling.Store(at)
 	r.media.Store(at)
 }
+
+// Trace lets f see every input of a session that was not started, and what it
+// led to. It is called by whoever drains.
+func Trace(s *Session, f func(machine.Instant, machine.Input, []machine.Effect)) { s.owned.trace = f }
+
+// Core is what a session hands to its core for a config.
+func Core(c Config) *machine.Config { return c.Effective().machine() }
