@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,9 +125,11 @@ var (
 // scenarios are the lives that Stop is thrown into.
 var scenarios = []scenario{
 	{
-		name:      "connects",
-		transport: func() *sessiontest.Transport { return sessiontest.Script(ok().After(300 * ms).With(sessiontest.Able())) },
-		length:    25 * sec,
+		name: "connects",
+		transport: func() *sessiontest.Transport {
+			return sessiontest.Script(ok().After(300 * ms).With(sessiontest.Able()))
+		},
+		length: 25 * sec,
 	},
 	{
 		name:      "refused twice",
@@ -172,7 +175,7 @@ var scenarios = []scenario{
 	{
 		name:      "failures reported during attempts",
 		transport: script(ok().After(5*sec), ok().After(5*sec).Times(3)),
-		acts:      []act{report(sec, 1, lost), report(3*sec, 2, status.TaskFailed), report(4*sec, 2, lost)},
+		acts:      []act{report(sec, 1, lost), report(3300*ms, 2, status.TaskFailed), report(4400*ms, 2, lost)},
 		length:    15 * sec,
 	},
 	{
@@ -209,7 +212,7 @@ var scenarios = []scenario{
 	{
 		name:      "pings hang",
 		config:    func(c *session.Config) { c.Health.Reconnection.MissedPongs = 2 },
-		transport: links(sessiontest.Link{Ping: hang("ping")}),
+		transport: links(sessiontest.Link{Ping: hang("ping").After(sec)}),
 		length:    35 * sec,
 	},
 	{
@@ -494,15 +497,16 @@ type performance struct {
 	points []string // that were passed, in order
 
 	stage
-	birth   time.Time
-	acting  sessiontest.Recorder // throws Stop in
-	hearing sessiontest.Recorder // only listens
-	once    sync.Once
-	asked   chan struct{} // closed before Stop is called
-	thrown  chan struct{} // closed when the call of Stop has returned
+	birth    time.Time
+	acting   sessiontest.Recorder // throws Stop in
+	hearing  sessiontest.Recorder // only listens
+	throwing atomic.Bool
+	asked    chan struct{} // closed before Stop is called
+	thrown   chan struct{} // closed when the call of Stop has returned
 	// What was found when Stop was called, and when it had returned.
 	before session.State
 	at     time.Time
+	took   time.Duration
 	mark   sessiontest.Mark
 }
 
@@ -551,23 +555,24 @@ func (p *performance) pass(point string) {
 }
 
 func (p *performance) throw(b blow) {
-	p.once.Do(func() {
-		if b == elsewhere {
-			go p.end(p.s.Stop)
-			return
-		}
-		if b == closing {
-			p.end(func() { p.s.Close() })
-			return
-		}
+	if p.throwing.Swap(true) {
+		return
+	}
+	switch b {
+	case elsewhere:
+		go p.end(p.s.Stop)
+	case closing:
+		p.end(func() { p.s.Close() })
+	default:
 		p.end(p.s.Stop)
-	})
+	}
 }
 
 func (p *performance) end(stop func()) {
 	p.before, p.at = p.s.State(), time.Now()
 	close(p.asked)
 	stop()
+	p.took = time.Since(p.at)
 	p.mark = p.tr.Mark()
 	close(p.thrown)
 }
@@ -604,8 +609,10 @@ func (p *performance) judge(t *testing.T, done time.Time) status.Code {
 	told := p.birth.Add(stopped.Elapsed)
 	assert.LessOrEqual(t, told.Sub(p.at), closeGrace, "G3: Stopped comes within the close grace")
 	if p.blow == closing {
+		assert.LessOrEqual(t, p.took, closeGrace+observerGrace, "Close takes no longer than both graces")
 		assert.LessOrEqual(t, done.Sub(told), observerGrace, "Done comes at the observer grace")
 	} else {
+		assert.Zero(t, p.took, "Stop returns at once")
 		assert.Equal(t, told, done, "Done comes with Stopped when every observer is prompt")
 	}
 	assert.Empty(t, p.mark.Attempts(), "G8: an attempt with a live context has begun after Stop")
@@ -676,4 +683,243 @@ func (p *performance) verdict(t *testing.T, got, natural status.Code) {
 		assert.Equal(t, status.Left.String(), got.String())
 		assert.ErrorIs(t, p.s.Err(), status.Left)
 	}
+}
+
+// Stop ends the session at the close grace, not a moment before what hangs has
+// had its chance and not a moment after (G3, NEEDS 2).
+func TestStopWaitsForTheCloseGrace(t *testing.T) {
+	deafClose := sessiontest.Link{Close: sessiontest.Deaf("close")}
+	tests := []struct {
+		name    string
+		tr      *sessiontest.Transport
+		play    func(stage)
+		elapsed time.Duration
+	}{
+		{"a link that closes at once", new(sessiontest.Transport), nil, 0},
+		{"a link that takes its time", &sessiontest.Transport{Link: sessiontest.Link{Close: ok().After(700 * ms)}}, nil, 700 * ms},
+		{"a link that heeds the grace", &sessiontest.Transport{Link: sessiontest.Link{Close: hang("close")}}, nil, closeGrace},
+		{"a link that never closes", &sessiontest.Transport{Link: deafClose}, nil, closeGrace},
+		{"a Connect that never returns", sessiontest.Script(sessiontest.Deaf("DNS")), nil, closeGrace},
+		{"a Connect that heeds its context", sessiontest.Script(hang("DNS")), nil, 0},
+		{"a Connect that opens late", sessiontest.Script(ok().AtCancel().After(900 * ms)), nil, 900 * ms},
+		{"a Connect that opens late what never closes", sessiontest.Script(ok().AtCancel().After(900 * ms).With(deafClose)), nil, closeGrace},
+		{"a goodbye, then a close", &sessiontest.Transport{Link: sessiontest.Link{
+			Leave: ok().After(300 * ms), Close: ok().After(400 * ms),
+		}}, nil, 700 * ms},
+		{"neither goodbye nor close", &sessiontest.Transport{Link: sessiontest.Link{
+			Leave: sessiontest.Deaf("leave"), Close: sessiontest.Deaf("close"),
+		}}, nil, closeGrace},
+		{"a lost link half closed", &sessiontest.Transport{Link: deafClose}, func(st stage) {
+			st.tr.Report(1, lost)
+			advance(1500 * ms) // the next attempt waits for the close
+		}, 500 * ms},
+		{"a loss whose reason is awaited", &sessiontest.Transport{Link: deafClose}, func(st stage) {
+			st.tr.Closed(1, status.LayerSignaling, nil)
+			advance(100 * ms)
+		}, closeGrace},
+		{"a delay", sessiontest.Script(ok(), fail(nil)), func(st stage) {
+			st.tr.Report(1, lost)
+			advance(700 * ms)
+		}, 0},
+		{"an attempt in its second grace", sessiontest.Script(sessiontest.Deaf("DNS")), func(stage) {
+			advance(connectTimeout + 900*ms)
+		}, sec},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var rec sessiontest.Recorder
+				s := newSession(t, production(tt.tr, &rec))
+				starting(s)
+				settle(100 * ms)
+				if tt.play != nil {
+					tt.play(stage{s, tt.tr})
+				}
+				s.Stop()
+				if tt.elapsed > 0 {
+					endsAfter(t, s, tt.elapsed)
+				}
+				synctest.Wait()
+				assert.ErrorIs(t, s.Err(), status.Left)
+				verify(t, s, tt.tr, &rec)
+			})
+		})
+	}
+}
+
+// A goodbye that hangs does not cost the link its close (NEEDS 27), and only the
+// application says goodbye.
+func TestLeaveAndClose(t *testing.T) {
+	for name, leave := range map[string]sessiontest.Step{
+		"works": ok(), "hangs": hang("leave"), "deaf": sessiontest.Deaf("leave"), "fails": fail(nil),
+		"panics": sessiontest.Panic("leave"), "exits": sessiontest.Exit(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := sessiontest.Transport{Link: sessiontest.Link{Leave: leave}}
+				var rec sessiontest.Recorder
+				s := start(t, production(&tr, &rec))
+				tr.Report(1, lost)
+				settle(sec)
+				require.Empty(t, tr.Snapshot().Named("Leave"), "a lost link is not said goodbye to")
+				began := time.Now()
+				s.Stop()
+				<-s.Done()
+				assert.LessOrEqual(t, time.Since(began), closeGrace)
+				assert.Len(t, tr.Snapshot().Named("Leave"), 1)
+				assert.Len(t, tr.Snapshot().Named("Close"), 2)
+				verify(t, s, &tr, &rec)
+			})
+		})
+	}
+}
+
+// The server ends the meeting: there is nobody to say goodbye to.
+func TestNoGoodbyeAfterTerminalStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := sessiontest.Transport{Link: sessiontest.Able()}
+		s := start(t, production(&tr))
+		tr.Report(1, status.MeetingEnded)
+		<-s.Done()
+		assert.Empty(t, tr.Snapshot().Named("Leave"))
+		verify(t, s, &tr)
+	})
+}
+
+// A link that opens long after the end is closed at once by whoever opened it
+// (NEEDS 9, G8).
+func TestLinkOpensAfterTheEnd(t *testing.T) {
+	for name, late := range map[string]sessiontest.Step{
+		"within the grace":      ok().AtCancel().After(sec),
+		"at the end of it":      ok().AtCancel().After(closeGrace),
+		"an hour later":         ok().AtCancel().After(time.Hour),
+		"when it is told to":    ok().AtRelease(),
+		"an hour later, slowly": ok().AtCancel().After(time.Hour).With(sessiontest.Link{Close: ok().After(sec)}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := sessiontest.Script(late)
+				var rec sessiontest.Recorder
+				s := newSession(t, production(tr, &rec))
+				answer := starting(s)
+				settle(sec)
+				s.Stop()
+				mark := tr.Mark()
+				require.ErrorIs(t, <-answer, status.Left)
+				settle(2 * time.Hour)
+				tr.Release()
+				synctest.Wait()
+				assert.Equal(t, []uint64{1}, mark.Opened())
+				_, has := s.Link()
+				assert.False(t, has)
+				assert.Equal(t, []string{"Connecting", "AttemptStarted", "Stopped"}, rec.Names())
+				verify(t, s, tr, &rec)
+			})
+		})
+	}
+}
+
+// Stop is idempotent, and 100 at once are one (NEEDS 2, G2).
+func TestManyStops(t *testing.T) {
+	calls := map[string]func(*session.Session){
+		"Stop": func(s *session.Session) { s.Stop() }, "Close": func(s *session.Session) { s.Close() },
+	}
+	for name, end := range calls {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := sessiontest.Transport{Link: sessiontest.Link{Close: ok().After(sec)}}
+				var rec sessiontest.Recorder
+				s := start(t, production(&tr, &rec))
+				var all sync.WaitGroup
+				for range 100 {
+					all.Go(func() { end(s) })
+				}
+				all.Wait()
+				<-s.Done()
+				end(s)
+				assert.Equal(t, []string{"Connecting", "AttemptStarted", "Connected", "Stopped"}, rec.Names())
+				assert.Len(t, tr.Snapshot().Named("Close"), 1)
+				verify(t, s, &tr, &rec)
+			})
+		})
+	}
+}
+
+// Wait, and every other wait, returns promptly with the cause of its context,
+// and the session goes on (NEEDS 33).
+func TestWaitsHonourTheirContext(t *testing.T) {
+	waits := map[string]func(*session.Session, context.Context) error{
+		"Wait":          (*session.Session).Wait,
+		"WaitConnected": (*session.Session).WaitConnected,
+		"Promote": func(s *session.Session, ctx context.Context) error {
+			return s.Promote(ctx, session.Credentials{})
+		},
+		"Demote": func(s *session.Session, ctx context.Context) error {
+			go s.Promote(context.Background(), session.Credentials{})
+			synctest.Wait()
+			return s.Demote(ctx)
+		},
+	}
+	for name, wait := range waits {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := sessiontest.Script(ok().With(sessiontest.Link{
+					Promote: sessiontest.Deaf("promotion"), Demote: sessiontest.Deaf("demotion"),
+				}), fail(nil).Times(3))
+				if name == "Demote" {
+					tr = sessiontest.Script(ok().With(sessiontest.Link{Promote: ok(), Demote: sessiontest.Deaf("demotion")}))
+				}
+				s := start(t, production(tr))
+				if name == "WaitConnected" {
+					tr.Report(1, lost)
+					synctest.Wait()
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				began := time.Now()
+				time.AfterFunc(time.Second, func() { cancel(errEnough) })
+				assert.ErrorIs(t, wait(s, ctx), errEnough)
+				assert.Equal(t, time.Second, time.Since(began))
+				assert.False(t, ended(s))
+				tr.Release()
+				require.NoError(t, s.Close())
+				require.NoError(t, s.Wait(t.Context()))
+				require.NoError(t, s.Wait(ctx), "what is there is not waited for")
+				tr.Parity(t)
+			})
+		})
+	}
+}
+
+// Stop cancels what is running at once, and says why.
+func TestStopCancelsConnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := make(chan error, 1)
+		tr := sessiontest.Script(sessiontest.Func(func(ctx context.Context, _ session.Attempt, _ *session.Reporter) error {
+			<-ctx.Done()
+			cause <- context.Cause(ctx)
+			return ctx.Err()
+		}))
+		s := newSession(t, production(tr))
+		starting(s)
+		synctest.Wait()
+		s.Stop()
+		assert.ErrorIs(t, <-cause, status.Left)
+		<-s.Done()
+		verify(t, s, tr)
+	})
+}
+
+// A session that nobody starts costs nothing and needs no end (G11).
+func TestNeverStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tr sessiontest.Transport
+		s := newSession(t, production(&tr))
+		settle(time.Hour)
+		assert.Equal(t, session.StateIdle, s.State())
+		assert.NoError(t, s.Err())
+		assert.ErrorIs(t, s.Reconnect(nil), session.ErrNotConnected)
+		assert.ErrorIs(t, s.Promote(t.Context(), session.Credentials{}), session.ErrNotConnected)
+		assert.ErrorIs(t, s.Demote(t.Context()), session.ErrNotConnected)
+		assert.Empty(t, tr.Snapshot().Calls)
+	})
 }

@@ -114,9 +114,9 @@ func ended(s *session.Session) bool {
 func endsAfter(t testing.TB, s *session.Session, d time.Duration) {
 	t.Helper()
 	settle(d - 1)
-	require.False(t, ended(s), "the session ended before %v were over", d)
+	assert.False(t, ended(s), "the session ended before %v were over", d)
 	settle(1)
-	require.True(t, ended(s), "the session has not ended after %v: %v", d, s.State())
+	assert.True(t, ended(s), "the session has not ended after %v: %v", d, s.State())
 }
 
 // codeOf is the code that an error carries, for a readable failure.

@@ -85,10 +85,14 @@ func (b *tape) sample() Sample {
 
 func (b *tape) config() Config {
 	return Config{
-		Reconnection: ReconnectionConfig{Wait: b.time(0), NoPackets: int(b.uint64()), MissedPongs: int(b.uint64()),
-			SpeakerDelay: b.time(0), SpeakerDelayEvaluations: int(b.uint64())},
-		UnusableAudio: UnusableAudioConfig{Cooldown: b.time(0), Samples: int(b.uint64()), Loss: b.float(),
-			PacketsPerSample: b.float(), Warnings: int(b.uint64())},
+		Reconnection: ReconnectionConfig{
+			Wait: b.time(0), NoPackets: int(b.uint64()), MissedPongs: int(b.uint64()),
+			SpeakerDelay: b.time(0), SpeakerDelayEvaluations: int(b.uint64()),
+		},
+		UnusableAudio: UnusableAudioConfig{
+			Cooldown: b.time(0), Samples: int(b.uint64()), Loss: b.float(),
+			PacketsPerSample: b.float(), Warnings: int(b.uint64()),
+		},
 	}
 }
 
@@ -186,8 +190,10 @@ func (r *rig) check(t *testing.T) {
 	require.LessOrEqual(t, d.AudioReceived.Len(), WindowSize)
 	require.True(t, d.NoPackets >= 0 && d.NoAudioSent >= 0 && d.MissedPongs >= 0)
 	require.True(t, d.AudioReceived.At(0) >= 0 && d.AudioLoss.At(0) >= 0)
-	for _, v := range []float64{d.AudioReceived.At(0), d.AudioLoss.At(0), d.SpeakerDelay, d.Encoder.Time, d.Encoder.TimePerFrame,
-		d.Encoder.CPULimited, d.Encoder.InputFPS, d.Encoder.EncodedFPS} {
+	for _, v := range []float64{
+		d.AudioReceived.At(0), d.AudioLoss.At(0), d.SpeakerDelay, d.Encoder.Time, d.Encoder.TimePerFrame,
+		d.Encoder.CPULimited, d.Encoder.InputFPS, d.Encoder.EncodedFPS,
+	} {
 		require.True(t, isFinite(v))
 	}
 }

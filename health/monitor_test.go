@@ -199,14 +199,26 @@ func TestMonitorVideo(t *testing.T) {
 		{"started without a stream", Video{Started: true, EncodeTime: 5}, cleared},
 		{"started with a negative number of streams", Video{Started: true, Streams: -1, EncodeTime: 5}, cleared},
 		{"streams but not started", Video{Streams: 2, EncodeTime: 5}, cleared},
-		{"one stream", Video{Started: true, Streams: 1, EncodeTime: 100, CPULimited: 1, InputFPS: 26, EncodedFPS: 25},
-			Encoder{Time: 100, TimePerFrame: 4, CPULimited: 1, InputFPS: 26, EncodedFPS: 25}},
-		{"no frame encoded", Video{Started: true, Streams: 1, Hardware: true, EncodeTime: 100, InputFPS: 26},
-			Encoder{Hardware: true, Time: 100, InputFPS: 26}},
-		{"time per frame too large for a number", Video{Started: true, Streams: 1, EncodeTime: math.MaxFloat64, EncodedFPS: 0.1},
-			Encoder{Time: math.MaxFloat64, EncodedFPS: 0.1}},
-		{"not finite", Video{Started: true, Streams: 1, EncodeTime: math.NaN(), CPULimited: math.Inf(1), InputFPS: math.Inf(-1), EncodedFPS: math.NaN()},
-			Encoder{}},
+		{
+			"one stream",
+			Video{Started: true, Streams: 1, EncodeTime: 100, CPULimited: 1, InputFPS: 26, EncodedFPS: 25},
+			Encoder{Time: 100, TimePerFrame: 4, CPULimited: 1, InputFPS: 26, EncodedFPS: 25},
+		},
+		{
+			"no frame encoded",
+			Video{Started: true, Streams: 1, Hardware: true, EncodeTime: 100, InputFPS: 26},
+			Encoder{Hardware: true, Time: 100, InputFPS: 26},
+		},
+		{
+			"time per frame too large for a number",
+			Video{Started: true, Streams: 1, EncodeTime: math.MaxFloat64, EncodedFPS: 0.1},
+			Encoder{Time: math.MaxFloat64, EncodedFPS: 0.1},
+		},
+		{
+			"not finite",
+			Video{Started: true, Streams: 1, EncodeTime: math.NaN(), CPULimited: math.Inf(1), InputFPS: math.Inf(-1), EncodedFPS: math.NaN()},
+			Encoder{},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

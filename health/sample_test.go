@@ -25,8 +25,11 @@ func TestSampleJSON(t *testing.T) {
 		json   string
 	}{
 		{"zero", Sample{}, `{}`},
-		{"present zeros stay", Sample{AudioPacketsReceived: Some(0), AudioLoss: Some(0), AudioPacketsSent: Some(0), SpeakerDelay: Some(0)},
-			`{"received":0,"loss":0,"sent":0,"delay":0}`},
+		{
+			"present zeros stay",
+			Sample{AudioPacketsReceived: Some(0), AudioLoss: Some(0), AudioPacketsSent: Some(0), SpeakerDelay: Some(0)},
+			`{"received":0,"loss":0,"sent":0,"delay":0}`,
+		},
 		{"complete", Sample{
 			AudioPacketsReceived: Some(50), AudioLoss: Some(1.5), AudioPacketsSent: Some(49), SpeakerDelay: Some(20.25),
 			BytesReceived: math.MaxUint64, STUNMessages: 7,

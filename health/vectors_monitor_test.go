@@ -51,8 +51,10 @@ type metrics struct {
 }
 
 func (m *metrics) sample() Sample {
-	s := Sample{AudioPacketsReceived: optional(m.Received), AudioLoss: optional(m.Loss),
-		AudioPacketsSent: optional(m.Sent), SpeakerDelay: optional(m.SpeakerDelay)}
+	s := Sample{
+		AudioPacketsReceived: optional(m.Received), AudioLoss: optional(m.Loss),
+		AudioPacketsSent: optional(m.Sent), SpeakerDelay: optional(m.SpeakerDelay),
+	}
 	if m.DelayNaN {
 		s.SpeakerDelay = Some(math.NaN())
 	}

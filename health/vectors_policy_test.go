@@ -59,8 +59,10 @@ type policyStep struct {
 }
 
 func (s *policyStep) data(c *clock) *Data {
-	d := &Data{ConnectionStart: c.moment(s.Data.ConnectionStartMs), NoPackets: s.Data.NoPackets,
-		MissedPongs: s.Data.MissedPongs, SpeakerDelay: s.Data.SpeakerDelay}
+	d := &Data{
+		ConnectionStart: c.moment(s.Data.ConnectionStartMs), NoPackets: s.Data.NoPackets,
+		MissedPongs: s.Data.MissedPongs, SpeakerDelay: s.Data.SpeakerDelay,
+	}
 	for i := len(s.Data.Received) - 1; i >= 0; i-- { // recorded newest first
 		d.AudioReceived.Push(s.Data.Received[i])
 	}

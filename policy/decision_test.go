@@ -143,16 +143,31 @@ func TestTexts(t *testing.T) {
 		value func(int) text
 		parse func([]byte) (int, error)
 	}{
-		{"Class", []string{"ignore", "terminal", "failure", "renegotiation", "view-only", "demotion", "without-transforms"},
-			func(v int) text { return Class(v) }, parser[Class]},
-		{"Level", []string{"none", "restart-media", "resume", "rejoin"},
-			func(v int) text { return Level(v) }, parser[Level]},
-		{"Phase", []string{"attached", "attempting", "failed", "waiting"},
-			func(v int) text { return Phase(v) }, parser[Phase]},
-		{"Action", []string{"nothing", "stop", "retry", "renegotiate", "view-only", "demote", "fold"},
-			func(v int) text { return Action(v) }, parser[Action]},
-		{"Refusal", []string{"not", "disabled", "elapsed", "idle", "attempts", "backoff"},
-			func(v int) text { return Refusal(v) }, parser[Refusal]},
+		{
+			"Class",
+			[]string{"ignore", "terminal", "failure", "renegotiation", "view-only", "demotion", "without-transforms"},
+			func(v int) text { return Class(v) }, parser[Class],
+		},
+		{
+			"Level",
+			[]string{"none", "restart-media", "resume", "rejoin"},
+			func(v int) text { return Level(v) }, parser[Level],
+		},
+		{
+			"Phase",
+			[]string{"attached", "attempting", "failed", "waiting"},
+			func(v int) text { return Phase(v) }, parser[Phase],
+		},
+		{
+			"Action",
+			[]string{"nothing", "stop", "retry", "renegotiate", "view-only", "demote", "fold"},
+			func(v int) text { return Action(v) }, parser[Action],
+		},
+		{
+			"Refusal",
+			[]string{"not", "disabled", "elapsed", "idle", "attempts", "backoff"},
+			func(v int) text { return Refusal(v) }, parser[Refusal],
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.kind, func(t *testing.T) {

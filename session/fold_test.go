@@ -53,17 +53,20 @@ func TestFold(t *testing.T) {
 		{
 			"complete outages become one Missed",
 			join([]string{"Connecting", "Connected"}, outageEvents, outageEvents, outageEvents, []string{"Stopped"}),
-			[]string{"Connecting", "Connected", "Missed", "Stopped"}, 3,
+			[]string{"Connecting", "Connected", "Missed", "Stopped"},
+			3,
 		},
 		{
 			"an outage that goes on keeps its beginning and its newest event",
 			join([]string{"Connected"}, outageEvents, []string{"Reconnecting", "AttemptStarted", "AttemptFailed", "RetryScheduled", "AttemptStarted"}),
-			[]string{"Connected", "Missed", "Reconnecting", "Missed", "AttemptStarted"}, 1,
+			[]string{"Connected", "Missed", "Reconnecting", "Missed", "AttemptStarted"},
+			1,
 		},
 		{
 			"of what may repeat for ever the newest is kept",
 			[]string{"Connected", "VideoSendUnavailable", "VideoSendUnavailable", "Promoted", "Demoted", "ConnectionPoor", "ConnectionGood", "ConnectionPoor"},
-			[]string{"Connected", "Missed", "VideoSendUnavailable", "Missed", "Demoted", "Missed", "ConnectionPoor"}, 0,
+			[]string{"Connected", "Missed", "VideoSendUnavailable", "Missed", "Demoted", "Missed", "ConnectionPoor"},
+			0,
 		},
 		{"the end is kept", []string{"AttemptFailed", "Stopped"}, []string{"Missed", "Stopped"}, 0},
 	} {

@@ -9,7 +9,8 @@ import (
 )
 
 // maxReports is how many reports of links may wait. Beyond that only the first
-// one that ends the session is taken: all others fold into one outage anyway.
+// one of an epoch that ends the session is taken: all others fold into one
+// outage anyway.
 const maxReports = 1024
 
 // mailbox queues inputs for the core. Whoever puts one into an idle mailbox
@@ -19,7 +20,10 @@ type mailbox struct {
 	queue   []machine.Input
 	next    int  // index of the oldest input in queue
 	running bool // somebody drains
-	full    bool // a terminal report was taken beyond maxReports
+	// full is the newest epoch of which a terminal report was taken beyond
+	// maxReports; 0: none. A link long gone must not use up what the present one
+	// may still have to say.
+	full uint64
 	// Of samples and pongs only the newest waits.
 	sample      health.Sample
 	sampleEpoch uint64 // 0: none waits
@@ -42,10 +46,10 @@ func (b *mailbox) putReport(in machine.Input, classes policy.Classes) (drain, ta
 	defer b.mu.Unlock()
 	if len(b.queue)-b.next >= maxReports {
 		final := in.Status.Permanent || classes.Of(in.Status.Code) == policy.Terminal
-		if !final || b.full {
+		if !final || in.Epoch <= b.full {
 			return false, false
 		}
-		b.full = true
+		b.full = in.Epoch
 	}
 	b.queue = append(b.queue, in)
 	return b.claim(), true
@@ -107,7 +111,7 @@ func (b *mailbox) shrink() {
 	if b.next < len(b.queue) {
 		return
 	}
-	b.next, b.full = 0, false
+	b.next, b.full = 0, 0
 	if b.queue = b.queue[:0]; cap(b.queue) > keepQueue {
 		b.queue = nil
 	}

@@ -129,10 +129,23 @@ func TestServeRefusesOtherAddresses(t *testing.T) {
 func TestDescribeEveryEvent(t *testing.T) {
 	seen := map[string]string{}
 	for _, e := range []observer.Event{
-		observer.Connecting{}, observer.AttemptStarted{}, observer.AttemptFailed{}, observer.RetryScheduled{},
-		observer.Connected{}, observer.Reconnecting{}, observer.Recovered{}, observer.Stopped{}, observer.Promoted{},
-		observer.Demoted{}, observer.VideoSendUnavailable{}, observer.Updating{}, observer.Updated{},
-		observer.ConnectionPoor{}, observer.VideoStopSuggested{}, observer.ConnectionGood{}, observer.Missed{},
+		observer.Connecting{},
+		observer.AttemptStarted{},
+		observer.AttemptFailed{},
+		observer.RetryScheduled{},
+		observer.Connected{},
+		observer.Reconnecting{},
+		observer.Recovered{},
+		observer.Stopped{},
+		observer.Promoted{},
+		observer.Demoted{},
+		observer.VideoSendUnavailable{},
+		observer.Updating{},
+		observer.Updated{},
+		observer.ConnectionPoor{},
+		observer.VideoStopSuggested{},
+		observer.ConnectionGood{},
+		observer.Missed{},
 	} {
 		text, _ := describe(e)
 		require.NotEmpty(t, text)

@@ -19,28 +19,40 @@ func TestFromFrame(t *testing.T) {
 		"unknown kind, error":                  {Frame{Type: 1234, ErrorStatus: 500}, signaling(SignalingInternalServerError, 500), true},
 		"join answer whose body is not judged": {Frame{Type: FrameJoinAck}, Status{}, false},
 		"join answer without a body": {
-			Frame{Type: FrameJoinAck, NoJoinBody: true}, signaling(SignalingRequestFailed, 0), true},
+			Frame{Type: FrameJoinAck, NoJoinBody: true}, signaling(SignalingRequestFailed, 0), true,
+		},
 		"join answer without a body: the error decides (7.6)": {
-			Frame{Type: FrameJoinAck, NoJoinBody: true, ErrorStatus: 500}, signaling(SignalingInternalServerError, 500), true},
+			Frame{Type: FrameJoinAck, NoJoinBody: true, ErrorStatus: 500}, signaling(SignalingInternalServerError, 500), true,
+		},
 		"join answer without a body, view-only": {
-			Frame{Type: FrameJoinAck, NoJoinBody: true, ErrorStatus: 206}, signaling(VideoCallSwitchToViewOnly, 206), true},
+			Frame{Type: FrameJoinAck, NoJoinBody: true, ErrorStatus: 206}, signaling(VideoCallSwitchToViewOnly, 206), true,
+		},
 		"the join body is no matter elsewhere": {Frame{Type: FrameSubscribeAck, NoJoinBody: true}, Status{}, false},
 		"audio status": {
 			Frame{Type: FrameAudioStatus, HasAudioStatus: true, AudioStatus: 410},
-			Status{Code: MeetingEnded, Layer: LayerMedia, Wire: 410}, true},
+			Status{Code: MeetingEnded, Layer: LayerMedia, Wire: 410},
+			true,
+		},
 		"audio OK is not reported": {
 			Frame{Type: FrameAudioStatus, HasAudioStatus: true, AudioStatus: 200},
-			Status{Layer: LayerMedia, Wire: 200}, false},
+			Status{Layer: LayerMedia, Wire: 200},
+			false,
+		},
 		"audio body without a number": {
-			Frame{Type: FrameAudioStatus, HasAudioStatus: true}, Status{Code: AudioDisconnected, Layer: LayerMedia}, true},
+			Frame{Type: FrameAudioStatus, HasAudioStatus: true}, Status{Code: AudioDisconnected, Layer: LayerMedia}, true,
+		},
 		"audio status without a body ignores the number": {
-			Frame{Type: FrameAudioStatus, AudioStatus: 410}, signaling(SignalingRequestFailed, 0), true},
+			Frame{Type: FrameAudioStatus, AudioStatus: 410}, signaling(SignalingRequestFailed, 0), true,
+		},
 		"notification with an error": {
-			Frame{Type: FrameNotification, ErrorStatus: 403}, signaling(AudioAuthenticationRejected, 403), false},
+			Frame{Type: FrameNotification, ErrorStatus: 403}, signaling(AudioAuthenticationRejected, 403), false,
+		},
 		"primary join answer with an error": {
-			Frame{Type: FramePrimaryMeetingJoinAck, ErrorStatus: 403}, signaling(AudioAuthenticationRejected, 403), false},
+			Frame{Type: FramePrimaryMeetingJoinAck, ErrorStatus: 403}, signaling(AudioAuthenticationRejected, 403), false,
+		},
 		"primary meeting left": {
-			Frame{Type: FramePrimaryMeetingLeave}, signaling(AudioVideoWasRemovedFromPrimaryMeeting, 0), true},
+			Frame{Type: FramePrimaryMeetingLeave}, signaling(AudioVideoWasRemovedFromPrimaryMeeting, 0), true,
+		},
 		"negative error": {Frame{Type: FrameIndex, ErrorStatus: -5}, signaling(SignalingRequestFailed, -5), true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -138,7 +138,8 @@ func TestLogValue(t *testing.T) {
 		`{"code":"TaskFailed"}`:            New(TaskFailed, nil),
 		`{"code":"Left","layer":"client"}`: New(Left, nil),
 		`{"code":"MeetingEnded","layer":"media","wire":410,"shared":true,"permanent":true,"cause":"dial refused"}`: {
-			Code: MeetingEnded, Layer: LayerMedia, Wire: 410, Shared: true, Permanent: true, Cause: errDial},
+			Code: MeetingEnded, Layer: LayerMedia, Wire: 410, Shared: true, Permanent: true, Cause: errDial,
+		},
 	} {
 		out.Reset()
 		log.Info("", "status", s)

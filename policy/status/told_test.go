@@ -21,8 +21,10 @@ func TestPublicNeverShowsAnInternalCode(t *testing.T) { // G7
 			assert.Equal(t, c, c.Public())
 		}
 	}
-	for _, c := range []Code{OK, VideoCallSwitchToViewOnly, IncompatibleSDP, AudioVideoWasRemovedFromPrimaryMeeting,
-		AudioVideoDisconnectedWhilePromoted, AudioDisconnectAudio} {
+	for _, c := range []Code{
+		OK, VideoCallSwitchToViewOnly, IncompatibleSDP, AudioVideoWasRemovedFromPrimaryMeeting,
+		AudioVideoDisconnectedWhilePromoted, AudioDisconnectAudio,
+	} {
 		assert.Equal(t, TaskFailed, c.Public(), c.String())
 	}
 	assert.Equal(t, SignalingInternalServerError, VideoCallAtSourceCapacity.Public(), "divergence 7.10")

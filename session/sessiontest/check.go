@@ -134,8 +134,10 @@ var moves = map[string][]observer.Header{
 	"Connected":    {{From: observer.StateConnecting, To: observer.StateConnected}, {From: observer.StateReconnecting, To: observer.StateConnected}},
 	"Reconnecting": {{From: observer.StateConnected, To: observer.StateReconnecting}},
 	"Stopped": {
-		{From: observer.StateIdle, To: observer.StateStopped}, {From: observer.StateConnecting, To: observer.StateStopped},
-		{From: observer.StateConnected, To: observer.StateStopped}, {From: observer.StateReconnecting, To: observer.StateStopped},
+		{From: observer.StateIdle, To: observer.StateStopped},
+		{From: observer.StateConnecting, To: observer.StateStopped},
+		{From: observer.StateConnected, To: observer.StateStopped},
+		{From: observer.StateReconnecting, To: observer.StateStopped},
 	},
 }
 

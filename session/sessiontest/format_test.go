@@ -70,12 +70,21 @@ func TestLine(t *testing.T) {
 		{Format{}, observer.Updated{Header: h, ViewOnly: true, Unsupported: true}, "7 1s e2 connected Updated view-only unsupported"},
 		{Format{}, observer.Missed{Header: h, Events: 5, FirstSeq: 3, Outages: 1}, "7 1s e2 connected Missed events=5 from=3 outages=1"},
 		{Format{}, observer.Connected{Header: h, Attempts: 1, ViewOnly: true, After: time.Minute}, "7 1s e2 connected Connected attempts=1 view-only after=1m0s"},
-		{Format{Untimed: true}, observer.AttemptStarted{Header: h, Number: 3, Level: policy.Rejoin, ViewOnly: true, WithoutTransforms: true, Timeout: 1},
-			"7 e2 connected AttemptStarted number=3 level=rejoin view-only without-transforms"},
-		{Format{}, observer.RetryScheduled{Header: h, Decision: policy.Decision{Rule: policy.RuleDelay, Delay: 1, Left: policy.Left{Elapsed: policy.NoLimit, Idle: time.Second, Attempts: 4}}},
-			`7 1s e2 connected RetryScheduled rule="delay" delay=1ns leftIdle=1s leftAttempts=4`},
-		{Format{}, observer.Stopped{Header: h, Decision: policy.Decision{Rule: policy.RuleBudget, Refusal: policy.RefusedIdle}, Initiator: observer.ByPolicy, Attempts: 2},
-			`7 1s e2 connected Stopped by=policy rule="budget" refusal=` + policy.RefusedIdle.String() + ` attempts=2`},
+		{
+			Format{Untimed: true},
+			observer.AttemptStarted{Header: h, Number: 3, Level: policy.Rejoin, ViewOnly: true, WithoutTransforms: true, Timeout: 1},
+			"7 e2 connected AttemptStarted number=3 level=rejoin view-only without-transforms",
+		},
+		{
+			Format{},
+			observer.RetryScheduled{Header: h, Decision: policy.Decision{Rule: policy.RuleDelay, Delay: 1, Left: policy.Left{Elapsed: policy.NoLimit, Idle: time.Second, Attempts: 4}}},
+			`7 1s e2 connected RetryScheduled rule="delay" delay=1ns leftIdle=1s leftAttempts=4`,
+		},
+		{
+			Format{},
+			observer.Stopped{Header: h, Decision: policy.Decision{Rule: policy.RuleBudget, Refusal: policy.RefusedIdle}, Initiator: observer.ByPolicy, Attempts: 2},
+			`7 1s e2 connected Stopped by=policy rule="budget" refusal=` + policy.RefusedIdle.String() + ` attempts=2`,
+		},
 	}
 	for _, tt := range tests {
 		assert.Equal(t, tt.want, tt.format.Line(tt.event))

@@ -22,14 +22,18 @@ func TestParityComplains(t *testing.T) {
 	}{
 		{"nothing happened", func(*Transport) {}, nil},
 		{"closed once", func(tr *Transport) { _ = dial(tr, time.Minute).link.Close(bg) }, nil},
-		{"not closed", func(tr *Transport) { dial(tr, time.Minute) },
-			[]string{"the link of epoch 1 was closed 0 times"}},
+		{
+			"not closed", func(tr *Transport) { dial(tr, time.Minute) },
+			[]string{"the link of epoch 1 was closed 0 times"},
+		},
 		{"closed twice", func(tr *Transport) {
 			l := dial(tr, time.Minute).link
 			_, _ = l.Close(bg), l.Close(bg)
 		}, []string{"the link of epoch 1 was closed 2 times"}},
-		{"a call that hangs", func(tr *Transport) { go dial(tr.Then(Deaf("TLS")), time.Minute) },
-			[]string{`the Connect of epoch 1 in "TLS" has not returned`}},
+		{
+			"a call that hangs", func(tr *Transport) { go dial(tr.Then(Deaf("TLS")), time.Minute) },
+			[]string{`the Connect of epoch 1 in "TLS" has not returned`},
+		},
 		{"an epoch comes again", func(tr *Transport) {
 			for range 2 {
 				_, _ = tr.Then(Fail(nil)).Connect(bg, session.Attempt{Epoch: 1}, nil)

@@ -184,11 +184,23 @@ func namesOf(events []observer.Event) []string {
 var eventNames = func() map[string]bool {
 	names := make(map[string]bool)
 	for _, e := range []observer.Event{
-		observer.Connecting{}, observer.AttemptStarted{}, observer.AttemptFailed{}, observer.RetryScheduled{},
-		observer.Connected{}, observer.Reconnecting{}, observer.Recovered{}, observer.Stopped{},
-		observer.Promoted{}, observer.Demoted{}, observer.VideoSendUnavailable{},
-		observer.Updating{}, observer.Updated{},
-		observer.ConnectionPoor{}, observer.VideoStopSuggested{}, observer.ConnectionGood{}, observer.Missed{},
+		observer.Connecting{},
+		observer.AttemptStarted{},
+		observer.AttemptFailed{},
+		observer.RetryScheduled{},
+		observer.Connected{},
+		observer.Reconnecting{},
+		observer.Recovered{},
+		observer.Stopped{},
+		observer.Promoted{},
+		observer.Demoted{},
+		observer.VideoSendUnavailable{},
+		observer.Updating{},
+		observer.Updated{},
+		observer.ConnectionPoor{},
+		observer.VideoStopSuggested{},
+		observer.ConnectionGood{},
+		observer.Missed{},
 	} {
 		names[e.Name()] = true
 	}

@@ -82,8 +82,8 @@ func TestWaitGivesUp(t *testing.T) {
 	_, err = rec.Wait(ctx, "Connected")
 	require.ErrorIs(t, err, enough)
 	assert.EqualError(t, err, "sessiontest: waiting for Connected: enough (recorded: Connecting)")
-	_, err = rec.Wait(ctx, "Conected")
-	assert.EqualError(t, err, `sessiontest: waiting for "Conected": there is no such event`)
+	_, err = rec.Wait(ctx, "Attached")
+	assert.EqualError(t, err, `sessiontest: waiting for "Attached": there is no such event`)
 }
 
 func TestWaitKnowsEveryEvent(t *testing.T) {

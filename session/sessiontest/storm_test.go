@@ -25,8 +25,10 @@ func (r storm) up(to time.Duration) time.Duration { return time.Duration(r.Int64
 func (r storm) code() status.Code { return status.Code(1 + r.IntN(28)) }
 
 func (r storm) mild() status.Code {
-	return []status.Code{status.TaskFailed, status.SignalingInternalServerError, status.IncompatibleSDP,
-		status.VideoCallSwitchToViewOnly, status.ConnectionHealthReconnect}[r.IntN(5)]
+	return []status.Code{
+		status.TaskFailed, status.SignalingInternalServerError, status.IncompatibleSDP,
+		status.VideoCallSwitchToViewOnly, status.ConnectionHealthReconnect,
+	}[r.IntN(5)]
 }
 
 func (r storm) step() Step {

@@ -156,16 +156,19 @@ func TestAttemptEndsWithTheServersReason(t *testing.T) {
 		"closed while negotiating": {1001, map[Kind]Message{KindJoin: joined}, PhaseNegotiate, status.SignalingChannelClosedUnexpectedly},
 		"join answer with fault":   {1000, map[Kind]Message{KindJoin: {Kind: KindJoinAck, Status: 503}}, PhaseJoin, status.SignalingInternalServerError},
 		"audio status for an answer": {
-			1000, map[Kind]Message{KindJoin: joined, KindOffer: {Kind: KindAudioStatus, Status: 301}},
+			1000,
+			map[Kind]Message{KindJoin: joined, KindOffer: {Kind: KindAudioStatus, Status: 301}},
 			PhaseNegotiate, status.AudioJoinedFromAnotherDevice,
 		},
 		"offer refused": {
-			1000, map[Kind]Message{KindJoin: joined, KindOffer: {Kind: KindAnswer, Status: 500}},
+			1000,
+			map[Kind]Message{KindJoin: joined, KindOffer: {Kind: KindAnswer, Status: 500}},
 			PhaseNegotiate, status.SignalingInternalServerError,
 		},
 		"no message at all": {1000, map[Kind]Message{KindJoin: {}}, PhaseJoin, status.SignalingChannelClosedUnexpectedly},
 		"answer is nonsense": {
-			1000, map[Kind]Message{KindJoin: joined, KindOffer: {Kind: KindAnswer, SDP: "nonsense"}},
+			1000,
+			map[Kind]Message{KindJoin: joined, KindOffer: {Kind: KindAnswer, SDP: "nonsense"}},
 			PhaseNegotiate, status.IncompatibleSDP,
 		},
 	}

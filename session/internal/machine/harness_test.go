@@ -2,7 +2,6 @@ package machine
 
 import (
 	"errors"
-
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -65,6 +64,8 @@ type rig struct {
 	last []Effect
 	// told holds every event so far.
 	told []observer.Event
+	// count has how many effects of each kind there were so far.
+	count [effectEnd]int
 	// bytes is the running total of the health samples.
 	bytes uint64
 }
@@ -94,8 +95,12 @@ func (r *rig) sleep(wall, mono time.Duration) {
 
 // do handles one input now.
 func (r *rig) do(in Input) []Effect {
+	if in.Heard == (Heard{}) {
+		in.Heard = r.m.heard // every report comes with what was heard so far
+	}
 	r.last = r.m.Handle(r.now, in)
 	for _, e := range r.last {
+		r.count[e.Kind]++
 		if e.Event != nil {
 			r.told = append(r.told, e.Event)
 		}
@@ -114,16 +119,6 @@ func (r *rig) tick() []Effect {
 		r.wait(at - r.now.Mono)
 	}
 	return r.do(Input{Kind: Tick})
-}
-
-// tickUntil ticks at every deadline up to a time, and goes on to that time.
-func (r *rig) tickUntil(end time.Duration) {
-	for at, ok := r.m.Deadline(); ok && at <= end; at, ok = r.m.Deadline() {
-		r.tick()
-	}
-	if end > r.now.Mono {
-		r.wait(end - r.now.Mono)
-	}
 }
 
 // The inputs, for the epoch that runs.

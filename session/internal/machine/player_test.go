@@ -46,7 +46,7 @@ func (p *player) next() (Instant, Input) {
 	at := p.time()
 	in := p.input(at)
 	in.Status = p.decorated(in.Status)
-	return at, in
+	return at, p.w.heed(in)
 }
 
 // time lets some time pass, or none.

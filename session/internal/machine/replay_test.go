@@ -11,8 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/holdfast-go/holdfast/policy"
 )
 
 // record is a line of a recorded log: an input and when it was handled.
@@ -135,21 +133,18 @@ func TestReplayRandomLives(t *testing.T) {
 
 // TestClone: a copy and its original do not feel each other.
 func TestClone(t *testing.T) {
-	p := policy.Default()
-	p.NewBackOff = steadily(retryDelay)
-	r := newRig(func(c *Config) { c.Policy = p })
+	r := newRig()
 	r.connectStable(allAbilities)
 	r.sample(50, true)
-	before, err := json.Marshal(r.m.Snapshot())
-	require.NoError(t, err)
-	c := &rig{m: r.m.Clone(), now: r.now}
-	c.sample(0, false)
+	c := &rig{m: r.m.Clone(), now: r.now, bytes: r.bytes}
+	c.sample(10, true)
+	r.sample(20, true)
+	newest := func(r *rig) float64 { return r.m.monitor.Data().AudioReceived.At(0) }
+	assert.Equal(t, []float64{20, 10}, []float64{newest(r), newest(c)})
 	c.lose()
 	c.stop()
-	after, err := json.Marshal(r.m.Snapshot())
-	require.NoError(t, err)
-	assert.JSONEq(t, string(before), string(after))
-	assert.Equal(t, 1, r.m.monitor.Data().AudioReceived.Len())
-	assert.Equal(t, "connected/resting", place(r.m))
 	assert.Equal(t, "stopped/resting", place(c.m))
+	assert.Equal(t, "connected/resting", place(r.m))
+	assert.Zero(t, r.m.Snapshot().Outages)
+	assert.Equal(t, 2, r.m.monitor.Data().AudioReceived.Len())
 }

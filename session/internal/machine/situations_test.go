@@ -77,6 +77,11 @@ var situations = []situation{
 	{name: "connected: all abilities", like: "connected: no abilities", drive: func(r *rig) { r.connect(allAbilities) }},
 	{name: "connected: stable, no abilities", like: "connected: no abilities", drive: func(r *rig) { r.connectStable(0) }},
 	{name: "connected: stable, all abilities", like: "connected: all abilities", drive: func(r *rig) { r.connectStable(allAbilities) }},
+	{name: "connected: cannot ping after all", like: "connected: stable, all abilities", drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.tick()
+		r.do(Input{Kind: CannotPing, Epoch: r.m.epoch})
+	}},
 	{name: "connected: view-only", like: "connected: stable, all abilities", drive: func(r *rig) {
 		r.connectStable(allAbilities)
 		r.report(status.VideoCallSwitchToViewOnly)

@@ -3,12 +3,10 @@ package machine
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
-	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -37,6 +35,7 @@ type world struct {
 	finished bool
 	endBy    time.Duration // when the session must be finished, once it is over (G3)
 
+	heard   Heard // of the running epoch
 	account account
 }
 
@@ -121,6 +120,7 @@ func (w *world) count(stages ...stage) (n int) {
 
 // step has the machine handle an input at a time, and checks what comes out.
 func (w *world) step(at Instant, in Input) ([]Effect, error) {
+	in = w.heed(in)
 	before := *w.m
 	var untouched *Machine
 	if w.stale(in) {
@@ -142,6 +142,17 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 		w.checkPlace(in), w.checkEnd(), w.checkDeadline(in), w.checkLinks(),
 		w.checkReaction(&before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects),
 	)
+}
+
+// heed gives an input of the running epoch what was heard of the link so far,
+// as every report comes with it, and notes what the input itself adds.
+func (w *world) heed(in Input) Input {
+	if in.Epoch == 0 || in.Epoch != w.m.epoch {
+		return in
+	}
+	w.heard = Heard{Signaling: max(w.heard.Signaling, in.Heard.Signaling), Media: max(w.heard.Media, in.Heard.Media)}
+	in.Heard = w.heard
+	return in
 }
 
 // stale reports whether the input is a report of another epoch.
@@ -300,7 +311,7 @@ func (w *world) opens(e Effect) error {
 	case !first && limit >= 0 && w.account.tries >= limit:
 		return errors.New("G9: one attempt too many")
 	}
-	w.epoch = e.Epoch
+	w.epoch, w.heard = e.Epoch, Heard{}
 	w.account.tries++
 	w.lives = append(w.lives, life{epoch: e.Epoch})
 	return nil
@@ -370,29 +381,6 @@ func (w *world) hears(e observer.Event, rest []Effect) error {
 	return nil
 }
 
-// mayFollow says which event may come in a state, and where it leads.
-func mayFollow(e observer.Event, h observer.Header, now observer.State) bool {
-	if h.From != now {
-		return false
-	}
-	switch e.(type) {
-	case observer.Connecting:
-		return h.From == observer.StateIdle && h.To == observer.StateConnecting
-	case observer.Connected:
-		return (h.From == observer.StateConnecting || h.From == observer.StateReconnecting) && h.To == observer.StateConnected
-	case observer.Reconnecting:
-		return h.From == observer.StateConnected && h.To == observer.StateReconnecting
-	case observer.Stopped:
-		return h.From != observer.StateStopped && h.To == observer.StateStopped
-	case observer.Recovered, observer.Promoted, observer.Updating, observer.Updated,
-		observer.ConnectionGood, observer.ConnectionPoor, observer.VideoStopSuggested:
-		return h.From == observer.StateConnected && h.To == h.From
-	case observer.AttemptStarted, observer.AttemptFailed, observer.RetryScheduled:
-		return (h.From == observer.StateConnecting || h.From == observer.StateReconnecting) && h.To == h.From
-	}
-	return h.From != observer.StateIdle && h.From != observer.StateStopped && h.To == h.From
-}
-
 func (w *world) connected(h observer.Header, rest []Effect) error {
 	l := w.life(h.Epoch)
 	if w.adopted != 0 || l == nil || l.stage != open {
@@ -450,163 +438,4 @@ func (w *world) stopped(e observer.Stopped, rest []Effect) error {
 	}
 	w.adopted = 0
 	return w.isDemoted("Stopped")
-}
-
-// checkPlace compares what the events tell with the machine. Between the end
-// and Stopped the machine is ahead of its events.
-func (w *world) checkPlace(in Input) error {
-	if w.m.state != w.state && w.m.state != observer.StateStopped {
-		return fmt.Errorf("the machine is %s, the events say %s, after %s", w.m.state, w.state, in.Kind)
-	}
-	return nil
-}
-
-// checkEnd bounds the time between the end and Stopped (G3), and what may be
-// left then (G8).
-func (w *world) checkEnd() error {
-	if w.m.state != observer.StateStopped {
-		return nil
-	}
-	if !w.over {
-		w.over = true
-		w.endBy = w.now.Mono + w.m.cfg.CloseGrace
-	}
-	at, armed := w.m.Deadline()
-	switch {
-	case w.count(dialing, open) > 0:
-		return errors.New("G8: stopped with a Connect that was not cancelled, or a link that was not closed")
-	case w.finished && armed:
-		return errors.New("G11: a deadline after Finish")
-	case !w.finished && !armed:
-		return errors.New("G3: leaving without a deadline")
-	case !w.finished && at > w.endBy:
-		return fmt.Errorf("G3: leaving until %s, %s after the close grace", at, at-w.endBy)
-	}
-	return nil
-}
-
-// checkDeadline makes sure that nothing waits for ever (NEEDS 3), and that a
-// tick makes progress.
-func (w *world) checkDeadline(in Input) error {
-	at, armed := w.m.Deadline()
-	live := w.m.state == observer.StateConnecting || w.m.state == observer.StateReconnecting
-	switch {
-	case live && !armed:
-		return errors.New("NEEDS 3: nothing is waited for")
-	case armed && in.Kind == Tick && at <= w.now.Mono:
-		return errors.New("a tick that leaves something due")
-	case armed && at > w.now.Mono+time.Minute:
-		return fmt.Errorf("NEEDS 3: the deadline is %s away", at-w.now.Mono)
-	}
-	return nil
-}
-
-// checkLinks makes sure that there is one link at most, and one while
-// connected (G1), and that two deaf Connects end the session (G11).
-func (w *world) checkLinks() error {
-	opened := w.count(open)
-	deaf := 0
-	for _, l := range w.lives {
-		if l.stage == cancelled && w.now.Mono >= l.since+w.m.cfg.CloseGrace {
-			deaf++
-		}
-	}
-	at, armed := w.m.Deadline()
-	switch {
-	case opened+w.count(dialing) > 1:
-		return errors.New("G1: more than one link or attempt")
-	case w.state == observer.StateConnected && w.m.state == w.state && (opened != 1 || w.life(w.adopted) == nil):
-		return errors.New("connected without a link")
-	case w.running != 0 && w.m.state != observer.StateConnected, w.calling != 0 && w.m.state != observer.StateConnected:
-		return errors.New("an operation that outlives its connection")
-	case deaf >= maxDeaf && w.m.state != observer.StateStopped && !(armed && at <= w.now.Mono):
-		return errors.New("G11: two deaf Connects, and the session goes on")
-	}
-	return nil
-}
-
-// checkReaction checks what must follow from the input at once.
-func (w *world) checkReaction(before *Machine, in Input) error {
-	if before.state == observer.StateStopped {
-		return nil
-	}
-	if in.Kind == Start && w.m.state == observer.StateIdle {
-		return errors.New("start does nothing")
-	}
-	if w.final(before, in) && w.m.state != observer.StateStopped {
-		return fmt.Errorf("G8: %s with %s does not end the session", in.Kind, in.Status.Code)
-	}
-	class := w.m.cfg.Policy.Classes.Of(in.Status.Code)
-	lost := in.Kind == LinkClosed || in.Kind == Reported && (class == policy.Failure || class == policy.WithoutTransforms)
-	if lost && in.Epoch == before.epoch && before.state == observer.StateConnected && w.m.state == observer.StateConnected {
-		return fmt.Errorf("%s with %s is no loss", in.Kind, in.Status.Code)
-	}
-	if before.phase == reasoning && in.Bare && in.Epoch == before.epoch && w.m.phase != reasoning {
-		return errors.New("a loss without a reason ends the wait for a reason")
-	}
-	ends := in.Kind == LinkClosed || in.Kind == Reported && class == policy.Failure
-	if ends && in.Epoch == before.epoch && w.m.epoch == before.epoch && (w.m.phase == opening || w.m.phase == awaiting) {
-		return fmt.Errorf("divergence 7.7: %s with %s does not end the attempt", in.Kind, in.Status.Code)
-	}
-	return nil
-}
-
-// final reports whether an input must end the session.
-func (w *world) final(before *Machine, in Input) bool {
-	terminal := in.Status.Permanent || w.m.cfg.Policy.Classes.Of(in.Status.Code) == policy.Terminal
-	current := in.Epoch == before.epoch
-	switch in.Kind {
-	case Stop, Fault:
-		return true
-	case Reported, LinkClosed:
-		late := in.Epoch != 0 && in.Epoch+1 == before.epoch && authoritative(in.Status.Code) &&
-			before.attempt.Number > 0 && w.now.Mono < before.attemptStarted+2*time.Second
-		return before.state != observer.StateIdle && (current || late) && terminal && !in.Bare
-	case OpenFailed:
-		return current && terminal && (before.phase == opening || before.phase == aborting)
-	case UpdateDone:
-		return current && terminal && before.update.id != 0 && in.ID == before.update.id
-	}
-	return false
-}
-
-// checkBudgetStop makes sure that the session does not give up early (G9).
-func (w *world) checkBudgetStop(before *Machine) error {
-	if before.state == observer.StateStopped || w.m.state != observer.StateStopped {
-		return nil
-	}
-	d := w.m.ending.decision
-	if d.Rule != policy.RuleBudget {
-		return nil
-	}
-	b, a := w.m.cfg.Policy.Budget, w.account
-	var early bool
-	switch d.Refusal {
-	case policy.RefusedElapsed:
-		early = !a.counting || w.now.Mono < a.outage+b.Elapsed
-	case policy.RefusedIdle:
-		early = !a.living || w.now.Mono < a.alive+b.Idle
-	case policy.RefusedAttempts:
-		early = a.tries < b.Attempts
-	default:
-		return fmt.Errorf("G9: the budget is over by %s", d.Refusal)
-	}
-	if early {
-		return fmt.Errorf("G9: gave up before the budget (%s)", d.Refusal)
-	}
-	return nil
-}
-
-// checkStale makes sure that a report of another epoch changes nothing, unless
-// it is one of those that may (G10).
-func (w *world) checkStale(untouched *Machine, in Input, effects []Effect) error {
-	if untouched == nil || w.m.state == observer.StateStopped && w.final(untouched, in) {
-		return nil
-	}
-	untouched.clock(w.now)
-	untouched.stale = w.m.stale
-	if len(effects) > 0 || !reflect.DeepEqual(untouched, w.m) {
-		return fmt.Errorf("G10: %s of epoch %d in epoch %d changes something", in.Kind, in.Epoch, w.m.epoch)
-	}
-	return nil
 }
