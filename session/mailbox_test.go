@@ -52,7 +52,7 @@ func TestMailboxKeepsTheNewestSample(t *testing.T) {
 func TestMailboxIsBounded(t *testing.T) {
 	var b mailbox
 	failure := machine.Input{Kind: machine.Reported, Status: status.New(status.TaskFailed, nil)}
-	ended := machine.Input{Kind: machine.Reported, Status: status.New(status.MeetingEnded, nil)}
+	ended := machine.Input{Kind: machine.Reported, Epoch: 1, Status: status.New(status.MeetingEnded, nil)}
 	for range maxReports {
 		_, taken := b.putReport(failure, policy.Classes{})
 		require.True(t, taken)
@@ -65,8 +65,11 @@ func TestMailboxIsBounded(t *testing.T) {
 	assert.True(t, taken)
 	_, taken = b.putReport(ended, policy.Classes{})
 	assert.False(t, taken)
+	ended.Epoch++
+	_, taken = b.putReport(ended, policy.Classes{})
+	assert.True(t, taken, "a newer link has a say of its own")
 	assert.False(t, b.put(machine.Input{Kind: machine.Stop}), "what the application says is not limited")
-	assert.Len(t, drained(&b), maxReports+2)
+	assert.Len(t, drained(&b), maxReports+3)
 	_, taken = b.putReport(failure, policy.Classes{})
 	assert.True(t, taken, "there is room again")
 }
