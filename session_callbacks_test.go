@@ -8,6 +8,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
+	"log/slog"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -372,9 +374,12 @@ func TestEveryBadObserverAtOnce(t *testing.T) {
 }
 
 // unruly is a backoff that does what it is told to.
-type unruly struct{ next, reset func() }
+type unruly struct {
+	next, reset func()
+	wait        time.Duration
+}
 
-func (u unruly) NextBackOff() time.Duration { u.next(); return sec }
+func (u unruly) NextBackOff() time.Duration { u.next(); return u.wait }
 func (u unruly) Reset()                     { u.reset() }
 
 func nothing() {}
@@ -395,10 +400,10 @@ func TestPolicyThatPanics(t *testing.T) {
 	falls := map[string]func(){"panics": func() { panic(errEnough) }, "leaves": runtime.Goexit}
 	plugs := map[string]func(*session.Config, func()){
 		"the backoff": func(c *session.Config, f func()) {
-			c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return unruly{f, nothing} }
+			c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return unruly{f, nothing, sec} }
 		},
 		"the reset of the backoff": func(c *session.Config, f func()) {
-			c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return unruly{nothing, f} }
+			c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return unruly{nothing, f, sec} }
 		},
 		"the random source": func(c *session.Config, f func()) {
 			c.Random = func() float64 { f(); return 0 }
@@ -585,7 +590,8 @@ func TestTransportWithAnErrorThatPanics(t *testing.T) {
 				tr := sessiontest.Script(fail(hostile), ok().With(sessiontest.Link{Ping: fail(hostile), Update: fail(hostile), Leave: fail(hostile), Close: fail(hostile)}),
 					ok().With(sessiontest.Link{Promote: fail(hostile), Leave: fail(hostile)}))
 				var rec sessiontest.Recorder
-				s := start(t, production(tr, &rec, observer.Log{}))
+				log := observer.Log{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+				s := start(t, production(tr, &rec, log))
 				tr.Report(2, status.IncompatibleSDP)
 				settle(time.Minute)
 				require.Equal(t, session.StateConnected, s.State())
@@ -906,6 +912,10 @@ func keepPicture(t *testing.T, change func(stage)) {
 		tr.Report(sessiontest.Newest, lost)
 		synctest.Wait()
 	}
+	for range 600 {
+		tr.Report(sessiontest.Newest, status.IncompatibleSDP)
+		synctest.Wait()
+	}
 	close(wake)
 	synctest.Wait()
 	assert.NotEmpty(t, sessiontest.Of[observer.Missed](&slow))
@@ -1111,6 +1121,61 @@ func settled(t *testing.T, s *session.Session) {
 	}
 }
 
+// A flood of reports that change nothing does not keep out the one that does,
+// nor what the application asks for (G13).
+func TestFloodHidesNothing(t *testing.T) {
+	says := func(code status.Code) func(*session.Session, *sessiontest.Transport) {
+		return func(_ *session.Session, tr *sessiontest.Transport) { tr.Report(1, code) }
+	}
+	tests := map[string]struct {
+		act   func(*session.Session, *sessiontest.Transport)
+		event string
+	}{
+		"a loss":               {says(lost), "Recovered"},
+		"a loss of transforms": {says(status.EncodedTransformManagerFailed), "Recovered"},
+		"a closed layer": {func(_ *session.Session, tr *sessiontest.Transport) {
+			tr.Closed(1, status.LayerMedia, status.AudioDisconnectAudio)
+		}, "Recovered"},
+		"view-only":  {says(status.VideoCallSwitchToViewOnly), "VideoSendUnavailable"},
+		"an end":     {says(status.MeetingEnded), "Stopped"},
+		"a demotion": {says(status.AudioVideoWasRemovedFromPrimaryMeeting), "Demoted"},
+		"Reconnect": {func(s *session.Session, _ *sessiontest.Transport) {
+			assert.NoError(t, s.Reconnect(errEnough))
+		}, "Recovered"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var tr sessiontest.Transport
+			var rec sessiontest.Recorder
+			cfg, c := corked(&tr, &rec)
+			s := start(t, cfg)
+			<-c.inside
+			for range 5000 {
+				tr.Report(1, status.OK)
+				tr.Report(1, status.AudioDisconnectAudio)
+			}
+			tt.act(s, &tr)
+			close(c.pulled)
+			_, err := rec.Wait(t.Context(), tt.event)
+			require.NoError(t, err)
+			finish(t, s, &tr, &rec)
+		})
+	}
+}
+
+// corked is a config whose backoff holds up the core when the connection has
+// become stable.
+func corked(tr session.Transport, rec observer.Observer) (session.Config, *cork) {
+	c := newCork()
+	hold := after(1, sync.OnceFunc(func() { close(c.inside); <-c.pulled }))
+	p := policy.Default()
+	p.StableAfter = ms
+	p.NewBackOff = func(func() float64) backoff.BackOff { return unruly{nothing, hold, ms} }
+	cfg := sessiontest.Quick(tr, rec)
+	cfg.Policy = &p
+	return cfg, c
+}
+
 // flood posts reports of every kind from 8 goroutines at once, on a real clock.
 func flood(tr *sessiontest.Transport, each int) {
 	var all sync.WaitGroup
@@ -1147,11 +1212,8 @@ func TestFloodLeavesNothing(t *testing.T) {
 	require.NoError(t, s.WaitConnected(t.Context()))
 	assert.Less(t, int64(heapInUse())-int64(before), int64(1<<20))
 	require.NoError(t, s.Close())
-	for range 1000 { // those that have handed over are about to go
-		if runtime.NumGoroutine() <= goroutines {
-			break
-		}
-		runtime.Gosched()
+	for deadline := time.Now().Add(10 * sec); runtime.NumGoroutine() > goroutines && time.Now().Before(deadline); {
+		advance(ms) // those that have done their work are about to go
 	}
 	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
 	assert.Equal(t, strings.Fields("Connecting AttemptStarted Connected Reconnecting RetryScheduled AttemptStarted Connected Recovered Stopped"), rec.Names())

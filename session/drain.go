@@ -16,7 +16,7 @@ const drainBatch = 64
 // it already.
 func (s *Session) post(in machine.Input) {
 	switch in.Kind {
-	case machine.Reported, machine.LinkClosed, machine.Present, machine.Reconnect:
+	case machine.Reported, machine.LinkClosed, machine.Present:
 		drain, taken := s.box.putReport(in, s.classes())
 		if !taken {
 			s.stale.Add(1)

@@ -4,13 +4,14 @@ import "github.com/holdfast-go/holdfast/observer"
 
 // fold shortens the queue of a slow observer: every outage that is over, and
 // all but the newest attempts of one that is not, become one Missed each run.
-// What starts, ends or stands outside an outage is kept, so the observer's
-// picture of the state stays right.
+// What starts, ends or stands outside an outage is kept, and so is an outage
+// that has the last word on something else, so the observer's picture of the
+// state stays right.
 func fold(queue []observer.Event) []observer.Event {
 	out := make([]observer.Event, 0, maxWaiting)
 	keep := newest(queue)
 	for i := 0; i < len(queue); {
-		if n := outage(queue[i:]); n > 0 {
+		if n := outage(queue[i:]); n > 0 && !hasLastWord(queue, keep, i, i+n) {
 			out = miss(out, queue[i:i+n], 1)
 			i += n
 			continue
@@ -37,6 +38,17 @@ func outage(events []observer.Event) int {
 		}
 	}
 	return 0
+}
+
+// hasLastWord reports whether an event from i up to, not including, j is to be
+// kept although it is foldable.
+func hasLastWord(queue []observer.Event, keep map[int]bool, i, j int) bool {
+	for ; i < j; i++ {
+		if keep[i] && foldable(queue[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // foldable events say nothing about the state.

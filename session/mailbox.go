@@ -8,9 +8,9 @@ import (
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 )
 
-// maxReports is how many reports of links may wait. Beyond that only the first
-// one of an epoch that ends the session is taken: all others fold into one
-// outage anyway.
+// maxReports is how many reports of links may wait. Beyond that only what is
+// news is taken: the first report of its kind from the newest link. All others
+// fold into what waits already.
 const maxReports = 1024
 
 // mailbox queues inputs for the core. Whoever puts one into an idle mailbox
@@ -20,10 +20,7 @@ type mailbox struct {
 	queue   []machine.Input
 	next    int  // index of the oldest input in queue
 	running bool // somebody drains
-	// full is the newest epoch of which a terminal report was taken beyond
-	// maxReports; 0: none. A link long gone must not use up what the present one
-	// may still have to say.
-	full uint64
+	said    said // in reports, since the queue was last empty
 	// Of samples and pongs only the newest waits.
 	sample      health.Sample
 	sampleEpoch uint64 // 0: none waits
@@ -44,15 +41,49 @@ func (b *mailbox) put(in machine.Input) (drain bool) {
 func (b *mailbox) putReport(in machine.Input, classes policy.Classes) (drain, taken bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.queue)-b.next >= maxReports {
-		final := in.Status.Permanent || classes.Of(in.Status.Code) == policy.Terminal
-		if !final || in.Epoch <= b.full {
-			return false, false
-		}
-		b.full = in.Epoch
+	news := b.said.news(in.Epoch, consequence(&in, classes))
+	if len(b.queue)-b.next >= maxReports && !news {
+		return false, false
 	}
 	b.queue = append(b.queue, in)
 	return b.claim(), true
+}
+
+// said is what the newest of the links that report has said, as bits of
+// consequence. A flood of reports that change nothing, or of a link long gone,
+// must not use up the room for the one that does.
+type said struct {
+	epoch uint64
+	what  uint16
+}
+
+// news notes what a link says and reports whether it had not said so before.
+func (s *said) news(epoch uint64, what uint16) bool {
+	if epoch > s.epoch {
+		*s = said{epoch: epoch}
+	}
+	if epoch < s.epoch || s.what|what == s.what {
+		return false
+	}
+	s.what |= what
+	return true
+}
+
+// consequence is a bit for what a report may lead to, and 0 if that is nothing.
+func consequence(in *machine.Input, classes policy.Classes) uint16 {
+	if in.Kind == machine.Present {
+		return 1
+	}
+	class := classes.Of(in.Status.Code)
+	switch {
+	case in.Status.Permanent:
+		class = policy.Terminal
+	case in.Kind == machine.LinkClosed && class != policy.Terminal:
+		class = policy.Failure // whatever the code
+	case class == policy.Ignore:
+		return 0
+	}
+	return 1 << class
 }
 
 // putSample replaces the sample that waits.
@@ -111,7 +142,7 @@ func (b *mailbox) shrink() {
 	if b.next < len(b.queue) {
 		return
 	}
-	b.next, b.full = 0, 0
+	b.next, b.said = 0, said{}
 	if b.queue = b.queue[:0]; cap(b.queue) > keepQueue {
 		b.queue = nil
 	}

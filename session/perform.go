@@ -208,7 +208,8 @@ func isContextError(err error) bool {
 }
 
 // guard calls f, and then with its error. A panic, or leaving the goroutine with
-// runtime.Goexit, becomes an error too.
+// runtime.Goexit, becomes an error too, and so does an error that panics when it
+// is looked at.
 func guard(where string, f func() error, then func(error)) {
 	var err error = &observer.PanicError{Where: where, Value: "the goroutine was left with runtime.Goexit"}
 	defer func() {
@@ -218,4 +219,14 @@ func guard(where string, f func() error, then func(error)) {
 		then(err)
 	}()
 	err = f()
+	examine(err)
+}
+
+// examine asks of an error what the session and its observers will ask, so that
+// one which cannot answer, such as a typed nil, panics where that is caught.
+func examine(err error) {
+	if err != nil {
+		_ = err.Error()
+		_ = policy.StatusOf(err)
+	}
 }
