@@ -11,6 +11,9 @@ import (
 type Snapshot struct {
 	Session string `json:"session,omitempty"`
 	State   State  `json:"state"`
+	// Ending says that the session is giving up what it holds, for at most the
+	// close grace; Stopped is still to come.
+	Ending bool `json:"ending,omitempty"`
 	// Seq is the sequence number of the last event that the snapshot includes:
 	// a subscriber's first event is the next one.
 	Seq uint64 `json:"seq"`

@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // NoLimit, or any other negative number, in a field of Budget lifts that limit.
 // In Left it marks what is not limited.
@@ -19,6 +23,25 @@ type Budget struct {
 	Idle time.Duration `json:"idle"`
 	// Attempts is the number of attempts within one budget period.
 	Attempts int `json:"attempts"`
+}
+
+// validate refuses a 0 beside a limit: it allows nothing, and is most often a
+// field that was forgotten.
+func (b Budget) validate() error {
+	if b.Elapsed <= 0 && b.Idle <= 0 && b.Attempts <= 0 {
+		return nil
+	}
+	var errs []error
+	for _, f := range []struct {
+		name string
+		zero bool
+	}{{"Elapsed", b.Elapsed == 0}, {"Idle", b.Idle == 0}, {"Attempts", b.Attempts == 0}} {
+		if f.zero {
+			errs = append(errs, fmt.Errorf("policy: Budget.%s is 0, which allows no retry at all: "+
+				"set NoLimit, or all fields to 0 for a session that never retries", f.name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Left is what remains of a Budget: never below 0, NoLimit where the budget has

@@ -96,6 +96,9 @@ type Facts struct {
 	StopAsked bool `json:"stopAsked"`
 	// Phase is where the session stands. The constants are the only values.
 	Phase Phase `json:"phase"`
+	// Lost says that the connection is gone whatever the class of the status says:
+	// nothing in the session can settle it.
+	Lost bool `json:"lost,omitempty"`
 	// Status is what was learned.
 	Status status.Status `json:"status"`
 }

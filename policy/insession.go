@@ -38,16 +38,32 @@ var settled = inSession{
 // settle looks the status up, and prepares the attempt if there has to be one.
 func (s inSession) settle(c *inquiry, d *Decision) bool {
 	action, ok := s[c.facts.Phase][c.class]
-	if ok {
+	if ok && !c.facts.Lost {
 		d.Action = action
 		return true
 	}
 	d.WithoutTransforms = c.class == WithoutTransforms
 	d.ViewOnly = c.class == ViewOnly
-	if c.facts.Phase == Failed && c.class != Failure {
-		d.Status = failedAttempt(d.Status)
+	if c.facts.Phase == Failed {
+		d.Status = failed(c.class, d.Status)
 	}
 	return false
+}
+
+// Failed is what st means as the result of an attempt: st itself if it ends the
+// session or is a failure, else TaskFailed with st as its cause (divergence 7.5).
+func (c Classes) Failed(st status.Status) status.Status {
+	if st.Permanent {
+		return st
+	}
+	return failed(c.Of(st.Code), st)
+}
+
+func failed(class Class, st status.Status) status.Status {
+	if class == Failure || class == Terminal {
+		return st
+	}
+	return failedAttempt(st)
 }
 
 // failedAttempt is what st means as the result of an attempt when its code does

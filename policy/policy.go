@@ -48,9 +48,10 @@ func Reference() Policy {
 }
 
 // Validate names everything that is wrong with p in one joined error: what
-// Classes.Validate finds, and a NewBackOff that returns nil.
+// Classes.Validate finds, a Budget that limits one thing and leaves another at 0,
+// and a NewBackOff that returns nil.
 func (p Policy) Validate() error {
-	return errors.Join(p.Classes.Validate(), p.validateBackOff())
+	return errors.Join(p.Classes.Validate(), p.Budget.validate(), p.validateBackOff())
 }
 
 func (p Policy) validateBackOff() error {

@@ -133,6 +133,14 @@ func (r *Retries) Restart() {
 	*r = Retries{budget: r.budget, backOff: r.backOff, drawn: r.drawn}
 }
 
+// Renew is Reset for a connection that has proved stable: the clock of
+// Budget.Idle goes on, for the other side is as silent as it was.
+func (r *Retries) Renew() {
+	silence := r.silence
+	r.Reset()
+	r.silence = silence
+}
+
 // Reset is Restart, and the backoff begins with its first delay again.
 func (r *Retries) Reset() {
 	r.Restart()

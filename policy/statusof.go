@@ -32,8 +32,8 @@ func StatusOf(err error) status.Status {
 
 // carried finds the status or the code inside err, which may be nil.
 func carried(err error) status.Status {
-	var st status.Status
-	if !errors.As(err, &st) {
+	st, found := status.From(err)
+	if !found {
 		errors.As(err, &st.Code)
 	}
 	if st.Code == status.OK {
@@ -47,7 +47,7 @@ func carried(err error) status.Status {
 // bare reports whether err is a status or a code with nothing around it.
 func bare(err error) bool {
 	switch err.(type) { //nolint:errorlint // nothing around it is the question
-	case status.Status, status.Code:
+	case status.Status, *status.Status, status.Code:
 		return true
 	}
 	return false

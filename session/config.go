@@ -62,8 +62,8 @@ type Config struct {
 	Random func() float64
 }
 
-// Effective returns the config with every default filled in, to be printed or
-// compared. Fields that are off are 0 or negative.
+// Effective returns a copy of the config with every default filled in, to be
+// looked at or printed. Fields that are off are 0 or negative.
 func (c Config) Effective() Config {
 	fill(&c.ConnectTimeout, 15*time.Second)
 	fill(&c.CloseGrace, 2*time.Second)
@@ -71,10 +71,11 @@ func (c Config) Effective() Config {
 	fill(&c.ReasonGrace, 250*time.Millisecond)
 	fill(&c.PingInterval, 10*time.Second)
 	c.Health = c.Health.WithDefaults()
-	if c.Policy == nil {
-		p := policy.Default()
-		c.Policy = &p
+	p := policy.Default()
+	if c.Policy != nil {
+		p = *c.Policy // a copy, which the application cannot change any more
 	}
+	c.Policy = &p
 	if c.Random == nil {
 		c.Random = rand.Float64
 	}
@@ -101,6 +102,9 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, positive("ConnectTimeout", c.ConnectTimeout),
 		positive("CloseGrace", c.CloseGrace), positive("ObserverGrace", c.ObserverGrace))
+	if c.PingInterval > 0 && c.PingInterval < time.Millisecond {
+		errs = append(errs, fmt.Errorf("session: Config.PingInterval is %s: it must be at least 1 ms, or negative for off", c.PingInterval))
+	}
 	if c.Policy != nil {
 		errs = append(errs, wrap("Policy", c.Policy.Validate()))
 	}

@@ -5,8 +5,9 @@ import (
 	"log/slog"
 )
 
-// Credentials prove who an attendee is. They never show up in logs, in
-// fmt output or in JSON: all of these print a placeholder for the token.
+// Credentials prove who an attendee is. In logs, in fmt output and in JSON a
+// placeholder stands for the token. (Package fmt cannot ask an unexported field
+// of another struct to hide itself: do not print structs that hold one.)
 type Credentials struct {
 	// Attendee names who they belong to; it is not secret.
 	Attendee string

@@ -114,6 +114,7 @@ func (s *Session) tell(e observer.Event) bool {
 	if last {
 		s.err = newError(stopped)
 		s.ending.waitFor(s.watch)
+		s.refusePromotions()
 	}
 	for _, d := range s.watch {
 		d.send(e)

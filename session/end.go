@@ -35,9 +35,9 @@ func (s *Session) delivered(d *dispatcher) {
 // finish lets go of everything once the core is done. It closes the link whose
 // Opened comes too late for the core to know of it.
 func (s *Session) finish() {
-	s.latch()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.latch()
 	s.ending.begun = true
 	for _, l := range s.lives {
 		if l.link != nil && !l.closing {

@@ -20,8 +20,9 @@ type life struct {
 	can  abilities
 	// closing: Close was or will be called; only whoever drains touches it.
 	closing bool
-	// cancelUpdate ends the running update; only whoever drains touches it.
-	cancelUpdate context.CancelFunc
+	// These end the running update and promotion; only whoever drains touches
+	// them.
+	cancelUpdate, cancelPromotion context.CancelFunc
 }
 
 // begin makes the life of a new epoch.
@@ -37,10 +38,9 @@ func (s *Session) begin(epoch uint64) *life {
 	return l
 }
 
-// latch cancels the context of every life, and of every one that begins later.
+// latch cancels the context of every life, and of every one that begins later,
+// with the lock held.
 func (s *Session) latch() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.latched = true
 	for _, l := range s.lives {
 		l.cancel(status.Left)

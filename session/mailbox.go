@@ -108,21 +108,21 @@ func (b *mailbox) claim() bool {
 	return mine
 }
 
-// take moves the next input into in: queued ones first, then the newest pong,
+// take moves the next input into in: the newest pong first, then queued ones,
 // then the newest sample, which goes to sample. When there is none the mailbox
 // is idle again and take reports false.
 func (b *mailbox) take(in *machine.Input, sample *health.Sample) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
+	case b.pongEpoch != 0: // a flood of reports must not make it late
+		*in = machine.Input{Kind: machine.Ponged, Epoch: b.pongEpoch, ID: b.pong}
+		b.pongEpoch = 0
 	case b.next < len(b.queue):
 		*in = b.queue[b.next]
 		b.queue[b.next] = machine.Input{}
 		b.next++
 		b.shrink()
-	case b.pongEpoch != 0:
-		*in = machine.Input{Kind: machine.Ponged, Epoch: b.pongEpoch, ID: b.pong}
-		b.pongEpoch = 0
 	case b.sampleEpoch != 0:
 		*sample = b.sample
 		*in = machine.Input{Kind: machine.Sampled, Epoch: b.sampleEpoch, Sample: sample}
@@ -140,10 +140,22 @@ const keepQueue = 1
 // shrink gives an empty queue back, so that an idle session stays small.
 func (b *mailbox) shrink() {
 	if b.next < len(b.queue) {
+		b.compact()
 		return
 	}
 	b.next, b.said = 0, said{}
 	if b.queue = b.queue[:0]; cap(b.queue) > keepQueue {
 		b.queue = nil
 	}
+}
+
+// compact moves what waits to the front now and then, so that a queue which is
+// never empty does not grow for ever.
+func (b *mailbox) compact() {
+	if b.next < maxReports {
+		return
+	}
+	n := copy(b.queue, b.queue[b.next:])
+	clear(b.queue[n:])
+	b.queue, b.next = b.queue[:n], 0
 }

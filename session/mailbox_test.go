@@ -28,7 +28,7 @@ func TestMailboxOrder(t *testing.T) {
 	assert.False(t, b.putPong(1, 5))
 	assert.False(t, b.put(machine.Input{Kind: machine.Start}))
 	assert.False(t, b.put(machine.Input{Kind: machine.Tick}))
-	assert.Equal(t, []machine.Kind{machine.Start, machine.Tick, machine.Ponged, machine.Sampled}, drained(&b))
+	assert.Equal(t, []machine.Kind{machine.Ponged, machine.Start, machine.Tick, machine.Sampled}, drained(&b))
 	assert.True(t, b.put(machine.Input{Kind: machine.Tick}), "idle again")
 }
 
@@ -82,4 +82,18 @@ func TestMailboxGivesMemoryBack(t *testing.T) {
 	}
 	drained(&b)
 	assert.LessOrEqual(t, cap(b.queue), keepQueue)
+}
+
+// TestMailboxNeverEmptyStaysSmall: what was taken makes room.
+func TestMailboxNeverEmptyStaysSmall(t *testing.T) {
+	var b mailbox
+	var in machine.Input
+	var sample health.Sample
+	b.put(machine.Input{Kind: machine.Start})
+	for i := range 100_000 {
+		b.put(machine.Input{Kind: machine.Tick, ID: uint64(i)})
+		require.True(t, b.take(&in, &sample))
+	}
+	assert.EqualValues(t, 99_998, in.ID, "in order")
+	assert.LessOrEqual(t, cap(b.queue), 4*maxReports)
 }

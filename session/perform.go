@@ -48,6 +48,8 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 		go s.update(ctx, cancel, l, e.ID, Change{Renegotiate: e.Renegotiate, ViewOnly: e.ViewOnly})
 	case machine.CancelUpdate:
 		l.cancelUpdate()
+	case machine.CancelPromotion:
+		l.cancelPromotion()
 	case machine.CallPromote, machine.CallDemote:
 		s.promotion(l, e.ID, e.Kind == machine.CallDemote)
 	}
@@ -103,12 +105,12 @@ func (s *Session) dialed(l *life, link Link, can abilities, err error) {
 	}
 }
 
-// adopt keeps the link for the core to take or to close, unless it is too late
-// for either.
+// adopt keeps the link for the core to take or to close, unless the core is at
+// its end.
 func (s *Session) adopt(l *life, link Link, can abilities) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l.ctx.Err() != nil || s.ending.begun {
+	if s.ending.begun {
 		return false
 	}
 	l.link, l.can = link, can
@@ -116,7 +118,7 @@ func (s *Session) adopt(l *life, link Link, can abilities) bool {
 }
 
 func (s *Session) notOpened(l *life, err error) {
-	st := s.statusOf(l, err)
+	st := statusOf(l.ctx, err)
 	s.bury(l, err)
 	s.post(machine.Input{Kind: machine.OpenFailed, Epoch: l.epoch, Status: st})
 }
@@ -179,16 +181,17 @@ func (s *Session) ping(l *life, id uint64) {
 // update runs one Update.
 func (s *Session) update(ctx context.Context, cancel context.CancelFunc, l *life, id uint64, c Change) {
 	guard("Updater.Update", func() error { return l.can.updater.Update(ctx, c) }, func(err error) {
+		in := s.doneInput(ctx, machine.UpdateDone, l, id, err)
 		cancel()
-		s.post(s.doneInput(machine.UpdateDone, l, id, err))
+		s.post(in)
 	})
 }
 
-// doneInput reports how an operation on a link ended.
-func (s *Session) doneInput(k machine.Kind, l *life, id uint64, err error) machine.Input {
+// doneInput reports how an operation on a link ended that ran under ctx.
+func (s *Session) doneInput(ctx context.Context, k machine.Kind, l *life, id uint64, err error) machine.Input {
 	in := machine.Input{Kind: k, Epoch: l.epoch, ID: id}
 	if in.Unsupported = errors.Is(err, errors.ErrUnsupported); !in.Unsupported {
-		in.Status = s.statusOf(l, err)
+		in.Status = statusOf(ctx, err)
 	}
 	return in
 }
@@ -196,6 +199,10 @@ func (s *Session) doneInput(k machine.Kind, l *life, id uint64, err error) machi
 // statusOf says what an error of the transport means. The end of a context of
 // ours is told in words only, so that it does not pass for one of the caller's.
 func (s *Session) statusOf(l *life, err error) status.Status {
+	var panicked *observer.PanicError
+	if errors.As(err, &panicked) {
+		return status.New(status.TaskFailed, err) // whatever it panicked with
+	}
 	st := policy.StatusOf(err)
 	if l.ctx.Err() != nil && isContextError(st.Cause) {
 		st.Cause = errors.New(st.Cause.Error())

@@ -33,28 +33,47 @@ func (s *Session) Demote(ctx context.Context) error {
 }
 
 func (s *Session) askPromotion(k machine.Kind, p promotion) error {
-	if s.stopping.Load() {
+	id, ok := s.enlist(&p)
+	if !ok {
 		return ErrStopped
 	}
-	id := s.ops.Add(1)
+	s.post(machine.Input{Kind: k, ID: id})
+	return awaitPromotion(p)
+}
+
+// enlist keeps a promotion until it is answered, unless the session ends.
+func (s *Session) enlist(p *promotion) (id uint64, ok bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil || s.stopping.Load() {
+		return 0, false
+	}
 	if s.pending == nil {
 		s.pending = make(map[uint64]*promotion)
 	}
-	s.pending[id] = &p
-	s.mu.Unlock()
-	s.post(machine.Input{Kind: k, ID: id})
-	return s.awaitPromotion(p)
+	id = s.ops.Add(1)
+	s.pending[id] = p
+	return id, true
 }
 
-func (s *Session) awaitPromotion(p promotion) error {
+// refusePromotions answers those that the core will not answer any more, with
+// the lock held.
+func (s *Session) refusePromotions() {
+	for _, p := range s.pending {
+		p.answer <- ErrStopped
+	}
+	s.pending = nil
+}
+
+func awaitPromotion(p promotion) error {
 	select {
 	case err := <-p.answer:
+		if err != nil && p.ctx.Err() != nil {
+			return context.Cause(p.ctx) // that is why it failed
+		}
 		return err
 	case <-p.ctx.Done():
 		return context.Cause(p.ctx)
-	case <-s.done:
-		return ErrStopped
 	}
 }
 
@@ -63,13 +82,15 @@ func (s *Session) promotion(l *life, id uint64, demote bool) {
 	s.mu.Lock()
 	p := s.pending[id]
 	s.mu.Unlock()
+	ctx, cancel := context.WithCancel(l.ctx)
+	l.cancelPromotion = cancel
 	if demote {
-		go s.callPromoter(l, p, id, machine.DemoteDone, func(ctx context.Context, link Promoter) error {
+		go s.callPromoter(ctx, cancel, l, p, id, machine.DemoteDone, func(ctx context.Context, link Promoter) error {
 			return link.Demote(ctx)
 		})
 		return
 	}
-	go s.callPromoter(l, p, id, machine.PromoteDone, func(ctx context.Context, link Promoter) error {
+	go s.callPromoter(ctx, cancel, l, p, id, machine.PromoteDone, func(ctx context.Context, link Promoter) error {
 		return link.Promote(ctx, p.credentials)
 	})
 }
@@ -77,14 +98,15 @@ func (s *Session) promotion(l *life, id uint64, demote bool) {
 // callPromoter runs one call, which ends with the context of whoever asked, and
 // with the link.
 func (s *Session) callPromoter(
-	l *life, p *promotion, id uint64, done machine.Kind, call func(context.Context, Promoter) error,
+	ctx context.Context, cancel context.CancelFunc, l *life, p *promotion, id uint64, done machine.Kind,
+	call func(context.Context, Promoter) error,
 ) {
-	ctx, cancel := context.WithTimeout(l.ctx, s.cfg.ConnectTimeout)
 	release := context.AfterFunc(p.ctx, cancel)
 	guard("Promoter", func() error { return call(ctx, l.can.promoter) }, func(err error) {
+		in := s.doneInput(ctx, done, l, id, err)
 		release()
 		cancel()
-		s.post(s.doneInput(done, l, id, err))
+		s.post(in)
 	})
 }
 
@@ -94,7 +116,11 @@ func (s *Session) settle(e *machine.Effect) {
 	p := s.pending[e.ID]
 	delete(s.pending, e.ID)
 	s.mu.Unlock()
-	if p != nil {
+	switch {
+	case p == nil:
+	case e.Outcome == machine.Lost && s.stopping.Load():
+		p.answer <- ErrStopped
+	default:
 		p.answer <- answerOf(e)
 	}
 }

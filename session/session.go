@@ -109,12 +109,7 @@ func (s *Session) Start(ctx context.Context) error {
 
 // stopStarting ends a session that was never connected.
 func (s *Session) stopStarting(cause error) {
-	s.mu.Lock()
-	joined := s.joined
-	s.mu.Unlock()
-	if !joined {
-		s.stop(cause)
-	}
+	s.stopIf(cause, func() bool { return !s.joined })
 }
 
 // Run starts the session and serves until it has stopped. The context is the
@@ -140,12 +135,23 @@ func (s *Session) Stop() { s.stop(nil) }
 
 // stop latches first, by cancelling every context, and tells the core then:
 // nothing that a drain elsewhere starts meanwhile gets a live context.
-func (s *Session) stop(cause error) {
-	if s.stopping.Swap(true) {
-		return
+func (s *Session) stop(cause error) { s.stopIf(cause, func() bool { return true }) }
+
+// stopIf is stop, unless the condition, which is asked with the lock held, does
+// not hold. The core's Stop is queued before anything is cancelled: what a
+// cancelled call returns must not be taken for a failure.
+func (s *Session) stopIf(cause error, still func() bool) {
+	s.mu.Lock()
+	drain := false
+	if !s.stopping.Load() && still() {
+		s.stopping.Store(true)
+		drain = s.box.put(machine.Input{Kind: machine.Stop, Status: status.New(status.Left, cause)})
+		s.latch()
 	}
-	s.latch()
-	s.post(machine.Input{Kind: machine.Stop, Status: status.New(status.Left, cause)})
+	s.mu.Unlock()
+	if drain {
+		s.drain()
+	}
 }
 
 // Wait waits until the session has ended: Done is closed. It returns the cause
@@ -213,7 +219,7 @@ func (s *Session) snapshot() Snapshot {
 func (s *Session) Link() (Link, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.life(s.snap.Epoch); l != nil && s.snap.State == StateConnected {
+	if l := s.life(s.snap.Epoch); l != nil && s.isConnected() {
 		return l.link, true
 	}
 	return nil, false
@@ -225,8 +231,8 @@ func (s *Session) WaitConnected(ctx context.Context) error {
 	return s.await(ctx, s.isConnected)
 }
 
-func (s *Session) isConnected() bool  { return s.snap.State == StateConnected }
-func (s *Session) wasConnected() bool { return s.joined }
+func (s *Session) isConnected() bool  { return s.snap.State == StateConnected && !s.snap.Ending }
+func (s *Session) wasConnected() bool { return s.joined && !s.latched }
 
 // await waits until reached, which is called with the lock held, is true.
 func (s *Session) await(ctx context.Context, reached func() bool) error {
@@ -270,7 +276,7 @@ func (s *Session) Reconnect(reason error) error {
 	switch state := s.State(); {
 	case state == StateIdle:
 		return fmt.Errorf("%w: the session was not started", ErrNotConnected)
-	case state == StateStopped || s.stopping.Load():
+	case state == StateStopped || s.Snapshot().Ending || s.stopping.Load():
 		return ErrStopped
 	}
 	s.post(machine.Input{Kind: machine.Reconnect, Status: status.Status{

@@ -55,8 +55,10 @@ type Attempt struct {
 // Link is one open connection. The session closes it exactly once.
 type Link interface {
 	// Close releases everything that belongs to the link. Its context ends with
-	// the close grace; a Close that takes longer is left behind. After Close has
-	// returned the link reports nothing any more.
+	// the close grace; a Close that takes longer is left behind. Calls of the
+	// link's abilities, their contexts cancelled, may still run when it is called.
+	// What is reported after the session has begun to close a link, the end of
+	// its layers above all, changes nothing any more.
 	Close(ctx context.Context) error
 }
 
@@ -102,9 +104,16 @@ type Change struct {
 	ViewOnly bool
 }
 
+// maxWrappers is how deep a link may be wrapped; an Unwrap that returns itself
+// must not go on for ever.
+const maxWrappers = 16
+
 // abilityOf finds an optional ability of a link, through wrappers.
 func abilityOf[A any](l Link) (ability A, ok bool) {
-	for l != nil {
+	for range maxWrappers {
+		if l == nil {
+			break
+		}
 		if ability, ok = l.(A); ok {
 			return ability, true
 		}

@@ -13,23 +13,37 @@ type document struct {
 	Wire      int     `json:"wire,omitzero"`
 	Shared    bool    `json:"shared,omitzero"`
 	Permanent bool    `json:"permanent,omitzero"`
-	Cause     *string `json:"cause,omitzero"` // nil: no cause; a cause may have an empty text
+	Cause     *string `json:"cause,omitzero"`     // nil: no cause; a cause may have an empty text
+	CauseCode *Code   `json:"causeCode,omitzero"` // nil: the cause carries no code
 }
 
+// read is a cause that was read: its text, and the code it carried.
+type read struct {
+	text string
+	code Code
+}
+
+func (r read) Error() string { return r.text }
+
+func (r read) Unwrap() error { return r.code }
+
 // MarshalJSON writes an object with the members code, layer, wire, shared,
-// permanent and cause. All but code are left out if zero. The cause is written
-// as its text.
+// permanent, cause and causeCode. All but code are left out if zero. The cause
+// is written as its text and the code that it carries.
 func (s Status) MarshalJSON() ([]byte, error) {
 	d := document{Code: s.Code, Layer: s.Layer, Wire: s.Wire, Shared: s.Shared, Permanent: s.Permanent}
 	if s.Cause != nil {
 		text := s.Cause.Error()
 		d.Cause = &text
+		if code, ok := CodeOf(s.Cause); ok {
+			d.CauseCode = &code
+		}
 	}
 	return json.Marshal(d)
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. The cause becomes an error with
-// the same text; its identity, and any code inside it, are lost. A missing
+// the same text that carries the same code; its identity is lost. A missing
 // code is OK; null changes nothing. On an error the status keeps its value.
 func (s *Status) UnmarshalJSON(data []byte) error {
 	var d *document
@@ -40,8 +54,12 @@ func (s *Status) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	*s = Status{Code: d.Code, Layer: d.Layer, Wire: d.Wire, Shared: d.Shared, Permanent: d.Permanent}
-	if d.Cause != nil {
+	switch {
+	case d.Cause == nil:
+	case d.CauseCode == nil:
 		s.Cause = errors.New(*d.Cause)
+	default:
+		s.Cause = read{*d.Cause, *d.CauseCode}
 	}
 	return nil
 }

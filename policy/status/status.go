@@ -114,13 +114,26 @@ func (s Status) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
+// From finds the Status inside err, through joined and wrapped errors, whether
+// it is there as a value or as a pointer. Any goroutine may call it.
+func From(err error) (Status, bool) {
+	var s Status
+	if errors.As(err, &s) {
+		return s, true
+	}
+	var p *Status
+	if errors.As(err, &p) && p != nil {
+		return *p, true
+	}
+	return Status{}, false
+}
+
 // CodeOf finds the code that an error carries: that of the first Status in its
 // tree of wrapped and joined errors, or else the first bare Code. It returns
 // OK and false if there is neither, and for nil. A code of OK that was found
 // comes with true.
 func CodeOf(err error) (Code, bool) {
-	var s Status
-	if errors.As(err, &s) {
+	if s, ok := From(err); ok {
 		return s.Code, true
 	}
 	var c Code

@@ -37,7 +37,7 @@ type moment struct {
 	at   Instant
 }
 
-func later(now Instant, d time.Duration) Instant {
+func afterwards(now Instant, d time.Duration) Instant {
 	return Instant{Mono: now.Mono + d, Wall: now.Wall.Add(d)}
 }
 
@@ -45,10 +45,10 @@ func (x *exploration) times(w *world) []moment {
 	list := []moment{{"", w.now}}
 	at, ok := w.m.Deadline()
 	if !ok {
-		return append(list, moment{" after an hour", later(w.now, time.Hour)})
+		return append(list, moment{" after an hour", afterwards(w.now, time.Hour)})
 	}
 	if left := at - w.now.Mono; left > 0 {
-		list = append(list, moment{" just before the deadline", later(w.now, left-1)}, moment{" at the deadline", later(w.now, left)})
+		list = append(list, moment{" just before the deadline", afterwards(w.now, left-1)}, moment{" at the deadline", afterwards(w.now, left)})
 	}
 	return list
 }
@@ -69,7 +69,7 @@ func (x *exploration) strays(w *world) (list []choice) {
 		}
 		times := []moment{{"", w.now}}
 		if end := w.m.attemptStarted + authority; name == "previous" && end-1 > w.now.Mono {
-			times = append(times, moment{" within the authority", later(w.now, end-1-w.now.Mono)}, moment{" after the authority", later(w.now, end-w.now.Mono)})
+			times = append(times, moment{" within the authority", afterwards(w.now, end-1-w.now.Mono)}, moment{" after the authority", afterwards(w.now, end-w.now.Mono)})
 		}
 		for _, t := range times {
 			for _, in := range strayInputs(epoch) {
@@ -95,8 +95,8 @@ func (x *exploration) ticks(w *world) []choice {
 	tick := Input{Kind: Tick}
 	list := []choice{{"early tick", w.now, tick}}
 	if at, ok := w.m.Deadline(); ok {
-		due := later(w.now, max(at-w.now.Mono, 0))
-		list = append(list, choice{"tick", due, tick}, choice{"tick after a stall", later(due, 30*time.Second), tick})
+		due := afterwards(w.now, max(at-w.now.Mono, 0))
+		list = append(list, choice{"tick", due, tick}, choice{"tick after a stall", afterwards(due, 30*time.Second), tick})
 	}
 	slept := w.now
 	slept.Mono += time.Second

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
@@ -30,6 +31,9 @@ func (m *Machine) open() {
 		m.budgetOver()
 		return
 	}
+	if m.trouble.attempts == 0 {
+		m.lostEpoch, m.lostUntil = m.epoch, later(m.now.Mono, authority)
+	}
 	m.epoch++
 	m.phase, m.retryDue, m.present, m.abilities, m.heard = opening, false, false, 0, Heard{}
 	m.trouble.attempts++
@@ -39,7 +43,7 @@ func (m *Machine) open() {
 		Number: m.trouble.attempts, Level: policy.Rejoin, Cause: m.trouble.last,
 		ViewOnly: m.viewOnly, WithoutTransforms: m.withoutTransforms, Timeout: timeout,
 	}
-	m.timers.set(tConnect, m.now.Mono+timeout)
+	m.arm(tConnect, timeout)
 	m.tell(observer.AttemptStarted{
 		Header: m.here(), Number: m.attempt.Number, Level: m.attempt.Level, Cause: m.attempt.Cause,
 		ViewOnly: m.viewOnly, WithoutTransforms: m.withoutTransforms, Timeout: timeout,
@@ -69,7 +73,7 @@ func (m *Machine) opened(in Input) {
 	m.abilities = in.Abilities
 	if m.cfg.PresenceTimeout > 0 && !m.present {
 		m.phase, m.linkOpened = awaiting, m.now.Mono
-		m.timers.set(tPresence, m.now.Mono+m.clipped(m.cfg.PresenceTimeout))
+		m.arm(tPresence, m.clipped(m.cfg.PresenceTimeout))
 		return
 	}
 	m.establish()
@@ -168,7 +172,7 @@ func (m *Machine) establish() {
 // settleIn starts what runs while connected.
 func (m *Machine) settleIn(from observer.State) {
 	if m.cfg.Policy.StableAfter > 0 {
-		m.timers.set(tStable, m.now.Mono+m.cfg.Policy.StableAfter)
+		m.arm(tStable, m.cfg.Policy.StableAfter)
 	} else {
 		m.retries.Reset()
 	}
@@ -197,16 +201,16 @@ func (m *Machine) summary() observer.Outage {
 // failed ends the attempt, whose link is gone, and decides what comes next.
 func (m *Machine) failed(st status.Status) {
 	m.phase = waiting
-	m.trouble.blame(st)
+	told := m.cfg.Policy.Classes.Failed(st)
+	m.trouble.blame(told)
 	m.tell(observer.AttemptFailed{
-		Header: m.here(), Number: m.attempt.Number, Status: st, After: m.now.Mono - m.attemptStarted,
+		Header: m.here(), Number: m.attempt.Number, Status: told, After: m.now.Mono - m.attemptStarted,
 	})
-	m.judge(policy.Failed, st)
+	m.judge(m.decide(policy.Failed, st), st)
 }
 
-// judge carries out the decision about a loss or a failed attempt.
-func (m *Machine) judge(p policy.Phase, st status.Status) {
-	d := m.decide(p, st)
+// judge carries out the decision about a loss or a failed attempt, which st is.
+func (m *Machine) judge(d policy.Decision, st status.Status) {
 	m.trouble.last = d.Status
 	if d.Action != policy.Retry {
 		m.end(d, initiatorOf(d))
@@ -224,7 +228,7 @@ func (m *Machine) retry(d policy.Decision, st status.Status) {
 	if d.ViewOnly {
 		m.switchToViewOnly(st)
 	}
-	at := m.now.Mono + d.Delay
+	at := later(m.now.Mono, d.Delay)
 	if end, limited := m.retries.Deadline(); limited {
 		at = min(at, end)
 	}
@@ -245,7 +249,7 @@ func (m *Machine) proceed() {
 // budgetOver ends the session at the moment when the budget forbids the
 // attempt that was scheduled.
 func (m *Machine) budgetOver() {
-	d := m.decide(policy.Attached, m.granted)
+	d := m.decideLoss(m.granted)
 	d.Action = policy.Stop
 	m.end(d, observer.ByPolicy)
 }
@@ -270,7 +274,7 @@ func (m *Machine) release(leave bool) {
 // await gives an operation that goes on in the background the close grace.
 func (m *Machine) await(op operation) {
 	m.old = op
-	m.timers.set(tGrace, m.now.Mono+m.cfg.CloseGrace)
+	m.arm(tGrace, m.cfg.CloseGrace)
 }
 
 // settle notes that an operation of an epoch has returned.
@@ -288,10 +292,7 @@ func (m *Machine) settle(epoch uint64) {
 func (m *Machine) graceOver() {
 	op := m.old
 	m.old = operation{}
-	if op.connect && m.isDeaf(op.epoch) && m.phase != leaving {
-		m.end(policy.Decision{
-			Action: policy.Stop, Rule: policy.RuleTerminal, Status: status.New(status.TaskFailed, errDeaf),
-		}, observer.ByFault)
+	if m.tooDeaf(op) {
 		return
 	}
 	if m.phase == aborting {
@@ -299,6 +300,37 @@ func (m *Machine) graceOver() {
 		return
 	}
 	m.proceed()
+}
+
+// tooDeaf ends the session if too many calls hang.
+func (m *Machine) tooDeaf(op operation) bool {
+	var why error
+	switch {
+	case m.phase == leaving:
+		return false
+	case op.connect && m.isDeaf(op.epoch):
+		why = errDeaf
+	case !op.connect && m.isDeafClose(op.epoch):
+		why = errDeafCloses
+	default:
+		return false
+	}
+	m.end(policy.Decision{
+		Action: policy.Stop, Rule: policy.RuleTerminal, Status: status.New(status.TaskFailed, why),
+	}, observer.ByFault)
+	return true
+}
+
+// maxDeafCloses is how many Closes may hang at once before the session ends
+// rather than pile up more. It is larger than maxDeaf: a hanging Close holds up
+// nothing.
+const maxDeafCloses = 16
+
+// isDeafClose remembers that the Close of an epoch hangs, and reports whether
+// these are now too many.
+func (m *Machine) isDeafClose(epoch uint64) bool {
+	m.deafCloses = append(m.deafCloses, epoch)
+	return len(m.deafCloses) >= maxDeafCloses
 }
 
 // isDeaf remembers that the Connect of an epoch ignores its context, and
@@ -313,8 +345,9 @@ func (m *Machine) isDeaf(epoch uint64) bool {
 	return true
 }
 
-// heardOf notes that a deaf Connect has returned after all.
+// heardOf notes that a deaf Connect, or a hanging Close, has returned after all.
 func (m *Machine) heardOf(epoch uint64) {
+	m.deafCloses = slices.DeleteFunc(m.deafCloses, func(e uint64) bool { return e == epoch })
 	for i, e := range m.deaf {
 		if e == epoch && e != 0 {
 			copy(m.deaf[i:], m.deaf[i+1:])

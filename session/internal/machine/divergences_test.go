@@ -2,7 +2,6 @@ package machine
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -83,23 +82,4 @@ func TestDivergence710InternalEnd(t *testing.T) {
 	assert.Equal(t, status.SignalingInternalServerError, e.Status.Code)
 	assert.ErrorIs(t, e.Status, status.VideoCallAtSourceCapacity)
 	assert.Equal(t, observer.ByStatus, e.Initiator)
-}
-
-// TestHealthOff: nothing is judged when judging is off.
-func TestHealthOff(t *testing.T) {
-	r := newRig(func(c *Config) { c.Health.Off = true })
-	r.connectStable(allAbilities)
-	r.sample(50, true)
-	for range 100 {
-		r.wait(time.Second)
-		r.sample(0, false)
-		if at, ok := r.m.Deadline(); ok && at <= r.now.Mono {
-			r.do(Input{Kind: Tick})
-		}
-	}
-	assert.Equal(t, "connected/resting", place(r.m))
-	assert.Greater(t, r.m.Snapshot().MissedPongs, 4)
-	for _, e := range r.told {
-		assert.NotEqual(t, "ConnectionPoor", e.Name())
-	}
 }

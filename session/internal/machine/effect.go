@@ -14,25 +14,27 @@ type EffectKind uint8
 
 // The effects, with the fields that each one uses besides Kind.
 const (
-	effectInvalid EffectKind = iota
-	Open                     // Epoch, Attempt
-	CancelOpen               // Epoch, Status: cancel the context of the running Connect
-	CloseLink                // Epoch, Leave
-	Notify                   // Event
-	Ping                     // Epoch, ID
-	Update                   // Epoch, ID, Renegotiate, ViewOnly
-	CancelUpdate             // Epoch: end of its time or of its link
-	CallPromote              // Epoch, ID
-	CallDemote               // Epoch, ID
-	Settle                   // ID, Outcome, Status: answer the application's Promote or Demote
-	Finish                   // -: Stopped was told, nothing follows
+	effectInvalid   EffectKind = iota
+	Open                       // Epoch, Attempt
+	CancelOpen                 // Epoch, Status: cancel the context of the running Connect
+	CloseLink                  // Epoch, Leave
+	Notify                     // Event
+	Ping                       // Epoch, ID
+	Update                     // Epoch, ID, Renegotiate, ViewOnly
+	CancelUpdate               // Epoch: end of its time or of its link
+	CallPromote                // Epoch, ID
+	CallDemote                 // Epoch, ID
+	CancelPromotion            // Epoch: end of its time or of its link
+	Settle                     // ID, Outcome, Status: answer the application's Promote or Demote
+	Finish                     // -: Stopped was told, nothing follows
 	effectEnd
 )
 
 var effectNames = [effectEnd]string{
 	Open: "open", CancelOpen: "cancel-open", CloseLink: "close-link", Notify: "notify", Ping: "ping",
 	Update: "update", CancelUpdate: "cancel-update", CallPromote: "promote", CallDemote: "demote",
-	Settle: "settle", Finish: "finish",
+	CancelPromotion: "cancel-promotion",
+	Settle:          "settle", Finish: "finish",
 }
 
 // String returns the name that the JSON form has.

@@ -150,7 +150,7 @@ func (w *world) endsAlone() error {
 		if !ok {
 			break
 		}
-		if _, err := w.step(later(w.now, max(at-w.now.Mono, 0)), Input{Kind: Tick}); err != nil {
+		if _, err := w.step(afterwards(w.now, max(at-w.now.Mono, 0)), Input{Kind: Tick}); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/looplab/fsm"
@@ -46,7 +47,7 @@ type Machine struct {
 	since   Instant // when state was entered
 	seq     uint64
 	epoch   uint64
-	effects []Effect // of the running Handle
+	effects []Effect // of the running Handle, or of one that never returned
 	timers  timers
 
 	retries policy.Retries
@@ -70,6 +71,12 @@ type Machine struct {
 	old operation
 	// deaf holds the epochs whose Connect has ignored its context.
 	deaf [maxDeaf]uint64
+	// deafCloses holds the epochs whose Close has outlasted its grace.
+	deafCloses []uint64
+	// lostEpoch is the epoch of the link whose loss began the outage; until
+	// lostUntil it may still say that there is nothing to come back to.
+	lostEpoch uint64
+	lostUntil time.Duration
 
 	abilities         Abilities // of the link of this epoch
 	viewOnly          bool
@@ -154,7 +161,7 @@ func New(cfg *Config) *Machine {
 func (m *Machine) Clone() *Machine {
 	c := *m
 	c.monitor = m.monitor.Clone()
-	c.effects = nil
+	c.effects, c.deafCloses = slices.Clone(m.effects), slices.Clone(m.deafCloses)
 	return &c
 }
 
@@ -162,11 +169,14 @@ func (m *Machine) Clone() *Machine {
 // what is plugged into the policy ends the session with RealtimeApiFailed
 // instead of leaving Handle.
 func (m *Machine) Handle(now Instant, in Input) (effects []Effect) {
+	returned := false
 	defer func() {
 		if p := recover(); p != nil {
 			m.fault(status.New(status.RealtimeApiFailed, &observer.PanicError{
 				Where: "policy", Value: p, Stack: debug.Stack(),
 			}))
+		} else if !returned {
+			return // with runtime.Goexit: the next Handle gives what there is so far
 		}
 		effects, m.effects = m.effects, nil
 	}()
@@ -174,6 +184,7 @@ func (m *Machine) Handle(now Instant, in Input) (effects []Effect) {
 	if m.phase == leaving || m.state != observer.StateStopped {
 		m.dispatch(in)
 	}
+	returned = true
 	return nil // the deferred function gives the effects
 }
 
@@ -189,6 +200,10 @@ const sleepJump = 2 * time.Second
 func (m *Machine) clock(now Instant) {
 	last := m.now
 	m.now = now
+	if at, ok := m.timers.at(tStable); ok && at <= now.Mono {
+		m.timers.clear(tStable) // whatever the input is: a loss must not come first
+		m.retries.Renew()
+	}
 	if last.Wall.IsZero() || now.Wall.Sub(last.Wall)-(now.Mono-last.Mono) < sleepJump {
 		return
 	}
@@ -292,6 +307,12 @@ func (m *Machine) fault(st status.Status) {
 	m.end(policy.Decision{Action: policy.Stop, Rule: policy.RuleTerminal, Status: st}, observer.ByFault)
 }
 
+// decideLoss asks the policy about what is a loss whatever its class says.
+func (m *Machine) decideLoss(st status.Status) policy.Decision {
+	f := policy.Facts{Phase: policy.Attached, Status: st, Lost: true}
+	return policy.Decide(&m.cfg.Policy, f, &m.retries, m.now.Mono)
+}
+
 // decide asks the policy what to do about a status.
 func (m *Machine) decide(p policy.Phase, st status.Status) policy.Decision {
 	return policy.Decide(&m.cfg.Policy, policy.Facts{Phase: p, Status: st}, &m.retries, m.now.Mono)
@@ -319,6 +340,12 @@ func (m *Machine) Snapshot() observer.Snapshot {
 		Session: m.cfg.Session, State: m.state, Seq: m.seq, Since: m.since.Wall, Epoch: m.epoch,
 		Attempt: m.trouble.attempts, Promoted: m.promoted, ViewOnly: m.viewOnly,
 		First: m.trouble.first, Last: m.trouble.last, Outages: m.outages, Stale: m.stale,
+	}
+	if m.phase == leaving {
+		s.State, s.Ending = m.ending.from, true
+	}
+	if m.state == observer.StateStopped {
+		s.First, s.Last = public(s.First), public(s.Last)
 	}
 	m.Vitals(&s)
 	if at, ok := m.timers.at(tRetry); ok {
@@ -348,4 +375,7 @@ func errTimeout(what string, after time.Duration) error {
 	return fmt.Errorf("%s took longer than %s", what, after)
 }
 
-var errDeaf = errors.New("two Connects ignored their cancelled context and have not returned")
+var (
+	errDeaf       = errors.New("two Connects ignored their cancelled context and have not returned")
+	errDeafCloses = fmt.Errorf("%d Closes have not returned", maxDeafCloses)
+)

@@ -58,11 +58,11 @@ func (p *player) time() Instant {
 	}
 	switch p.pick(10) {
 	case 0, 1, 2, 3:
-		return later(now, left)
+		return afterwards(now, left)
 	case 4:
-		return later(now, max(left-1, 0))
+		return afterwards(now, max(left-1, 0))
 	case 5:
-		return later(now, time.Duration(p.pick(200))*10*time.Millisecond)
+		return afterwards(now, time.Duration(p.pick(200))*10*time.Millisecond)
 	case 6:
 		switch p.pick(4) {
 		case 0:
@@ -71,7 +71,7 @@ func (p *player) time() Instant {
 		case 1:
 			now.Wall = now.Wall.Add(-8 * time.Hour) // a clock that is put back
 		default:
-			return later(now, 30*time.Second)
+			return afterwards(now, 30*time.Second)
 		}
 	}
 	return now

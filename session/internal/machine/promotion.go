@@ -9,6 +9,9 @@ import (
 type promotion struct {
 	id     uint64 // 0: none is running
 	demote bool
+	// answered: its time is over and the application knows, but the call has not
+	// returned. Nothing else may begin until then, or until the link is lost.
+	answered bool
 }
 
 func (m *Machine) askPromote(id uint64) { m.askPromotion(promotion{id: id}, CallPromote) }
@@ -32,7 +35,7 @@ func (m *Machine) askPromotion(p promotion, call EffectKind) {
 		m.answer(p.id, Busy, status.Status{})
 	default:
 		m.promotion = p
-		m.timers.set(tPromotion, m.now.Mono+m.cfg.ConnectTimeout)
+		m.arm(tPromotion, m.cfg.ConnectTimeout)
 		m.do(Effect{Kind: call, Epoch: m.epoch, ID: p.id})
 	}
 }
@@ -47,14 +50,23 @@ func (m *Machine) promotionDone(in Input) {
 	m.promotion = promotion{}
 	m.timers.clear(tPromotion)
 	switch {
-	case p.demote && m.promoted:
-		m.promoted = false
-		m.tell(observer.Demoted{Header: m.here(), Initiator: observer.ByApplication})
-	case !p.demote && in.Status.IsZero() && !in.Unsupported:
-		m.promoted = true
+	case p.demote:
+		m.demoteAsAsked()
+	case in.Status.IsZero() && !in.Unsupported:
+		m.promoted = true // also too late: the server counts it as promoted
 		m.tell(observer.Promoted{Header: m.here()})
 	}
-	m.answerDone(p.id, in)
+	if !p.answered {
+		m.answerDone(p.id, in)
+	}
+}
+
+func (m *Machine) demoteAsAsked() {
+	if !m.promoted {
+		return
+	}
+	m.promoted = false
+	m.tell(observer.Demoted{Header: m.here(), Initiator: observer.ByApplication})
 }
 
 func (m *Machine) answerDone(id uint64, in Input) {
@@ -69,8 +81,12 @@ func (m *Machine) answerDone(id uint64, in Input) {
 }
 
 func (m *Machine) promotionTimedOut() {
-	st := status.New(status.TaskFailed, errTimeout("promotion", m.cfg.ConnectTimeout))
-	m.promotionDone(Input{Epoch: m.epoch, ID: m.promotion.id, Status: st})
+	m.do(Effect{Kind: CancelPromotion, Epoch: m.epoch})
+	if m.promotion.demote {
+		m.demoteAsAsked()
+	}
+	m.promotion.answered = true
+	m.answer(m.promotion.id, Failed, status.New(status.TaskFailed, errTimeout("promotion", m.cfg.ConnectTimeout)))
 }
 
 // dropPromotion answers the running operation when its link is given up.
@@ -78,7 +94,10 @@ func (m *Machine) dropPromotion() {
 	if m.promotion.id == 0 {
 		return
 	}
-	m.answer(m.promotion.id, Lost, m.trouble.last)
+	m.do(Effect{Kind: CancelPromotion, Epoch: m.epoch})
+	if !m.promotion.answered {
+		m.answer(m.promotion.id, Lost, m.trouble.last)
+	}
 	m.promotion = promotion{}
 	m.timers.clear(tPromotion)
 }

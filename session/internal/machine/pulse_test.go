@@ -71,3 +71,22 @@ func TestMissedPongsBetweenSamples(t *testing.T) {
 	assert.Zero(t, r.m.outages, "answers keep it alive")
 	assert.Equal(t, time.Millisecond, r.m.Snapshot().RTT)
 }
+
+// TestHealthOff: nothing is judged when judging is off.
+func TestHealthOff(t *testing.T) {
+	r := newRig(func(c *Config) { c.Health.Off = true })
+	r.connectStable(allAbilities)
+	r.sample(50, true)
+	for range 100 {
+		r.wait(time.Second)
+		r.sample(0, false)
+		if at, ok := r.m.Deadline(); ok && at <= r.now.Mono {
+			r.do(Input{Kind: Tick})
+		}
+	}
+	assert.Equal(t, "connected/resting", place(r.m))
+	assert.Greater(t, r.m.Snapshot().MissedPongs, 4)
+	for _, e := range r.told {
+		assert.NotEqual(t, "ConnectionPoor", e.Name())
+	}
+}

@@ -39,14 +39,19 @@ func (m *Machine) reportedAttached(st status.Status, bare bool) {
 		m.act(m.decide(policy.Attached, st))
 		return
 	}
+	m.lost(st, bare)
+}
+
+// lost takes the adopted link for lost.
+func (m *Machine) lost(st status.Status, bare bool) {
 	m.retries.Begin(m.now.Mono)
 	if bare && m.cfg.ReasonGrace > 0 {
 		m.interrupt(st)
 		m.phase = reasoning
-		m.timers.set(tReason, m.now.Mono+m.cfg.ReasonGrace)
+		m.arm(tReason, m.cfg.ReasonGrace)
 		return
 	}
-	d := m.decide(policy.Attached, st)
+	d := m.decideLoss(st)
 	if d.Action == policy.Retry {
 		m.release(false)
 		m.interrupt(st)
@@ -87,7 +92,7 @@ func (m *Machine) interrupt(st status.Status) {
 func (m *Machine) reasonOver() {
 	m.release(false)
 	m.phase = waiting
-	m.judge(policy.Attached, m.trouble.last)
+	m.judge(m.decideLoss(m.trouble.last), m.trouble.last)
 }
 
 // reportedAttempting judges a status that comes while an attempt runs. A
@@ -148,20 +153,30 @@ func (m *Machine) switchToViewOnly(st status.Status) {
 // unless it says that there is nothing to come back to.
 func (m *Machine) linkClosed(in Input) {
 	st := in.Status
-	final := st.Permanent || m.cfg.Policy.Classes.Of(st.Code) == policy.Terminal
+	final := m.final(st)
 	switch {
 	case in.Bare:
 		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st.Cause}
 	case !final && !m.losing(st):
 		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st}
 	}
+	bare := in.Bare || st.Unexplained()
 	switch {
-	case !final && m.policyPhase() == policy.Attempting:
+	case final:
+		m.reported(st, bare)
+	case m.policyPhase() == policy.Attempting:
 		m.release(false)
 		m.failed(st) // also with a code that would leave the attempt alone if it were only reported
-	case final || m.phase != waiting && m.phase != aborting:
-		m.reported(st, in.Bare)
+	case m.policyPhase() == policy.Attached:
+		m.lost(st, bare)
+	case m.phase == reasoning:
+		m.reportedWaiting(st, bare)
 	}
+}
+
+// final reports whether a status ends the session.
+func (m *Machine) final(st status.Status) bool {
+	return st.Permanent || m.cfg.Policy.Classes.Of(st.Code) == policy.Terminal
 }
 
 // closedCode stands for the end of a layer that gave no code.
@@ -180,16 +195,25 @@ func closedCode(l status.Layer) status.Code {
 // why the session must end (G10).
 func (m *Machine) outdated(in Input) {
 	m.stale++
-	lost := in.Kind == Reported || in.Kind == LinkClosed
-	if !lost || in.Epoch == 0 || in.Epoch+1 != m.epoch || !authoritative(in.Status.Code) {
-		return
-	}
-	if m.attempt.Number == 0 || m.now.Mono >= m.attemptStarted+authority || m.phase == leaving {
+	if in.Kind != Reported && in.Kind != LinkClosed || !authoritative(in.Status.Code) || !m.heeded(in.Epoch) {
 		return
 	}
 	if d := m.decide(policy.Waiting, in.Status); d.Action == policy.Stop {
 		m.act(d)
 	}
+}
+
+// heeded reports whether a link of the past is lost for so short a time that it
+// is still listened to: the one before this attempt, or the one whose loss began
+// the outage.
+func (m *Machine) heeded(epoch uint64) bool {
+	switch {
+	case epoch == 0:
+		return false
+	case epoch+1 == m.epoch && m.now.Mono < later(m.attemptStarted, authority):
+		return true
+	}
+	return epoch == m.lostEpoch && m.now.Mono < m.lostUntil
 }
 
 // authoritative codes say that there is nothing to come back to. Joined from

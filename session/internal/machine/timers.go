@@ -1,6 +1,9 @@
 package machine
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // timer names one deadline of the machine.
 type timer uint8
@@ -25,6 +28,18 @@ type timers struct {
 }
 
 func (t *timers) set(n timer, at time.Duration) { t.on[n], t.due[n] = true, at }
+
+// later adds a span to a time on the monotonic clock; the end of time is late
+// enough for everything.
+func later(now, d time.Duration) time.Duration {
+	if at := now + max(d, 0); at >= now {
+		return at
+	}
+	return math.MaxInt64
+}
+
+// arm sets a deadline that is d away.
+func (m *Machine) arm(n timer, d time.Duration) { m.timers.set(n, later(m.now.Mono, d)) }
 
 func (t *timers) clear(names ...timer) {
 	for _, n := range names {
@@ -87,8 +102,6 @@ func (m *Machine) expire(n timer) {
 	case tRetry:
 		m.retryDue = true
 		m.proceed()
-	case tStable:
-		m.retries.Reset()
 	case tPing:
 		m.ping()
 	case tUpdate:

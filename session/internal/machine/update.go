@@ -33,7 +33,7 @@ func (m *Machine) change(c change, because status.Status) {
 	}
 	m.ops++
 	m.update = update{id: m.ops, now: c}
-	m.timers.set(tUpdate, m.now.Mono+m.cfg.ConnectTimeout)
+	m.arm(tUpdate, m.cfg.ConnectTimeout)
 	m.tell(observer.Updating{Header: m.here(), Renegotiate: c.renegotiate, ViewOnly: c.viewOnly, Cause: because})
 	m.do(Effect{Kind: Update, Epoch: m.epoch, ID: m.update.id, Renegotiate: c.renegotiate, ViewOnly: c.viewOnly})
 }
@@ -77,8 +77,12 @@ func (m *Machine) dropUpdate() {
 // lose takes a failed operation on the adopted link for a loss, whatever its
 // code: one that is neither terminal nor a failure counts as TaskFailed.
 func (m *Machine) lose(st status.Status) {
-	if !st.Permanent && !m.losing(st) && m.cfg.Policy.Classes.Of(st.Code) != policy.Terminal {
+	switch {
+	case m.final(st):
+		m.act(m.decide(policy.Attached, st))
+		return
+	case !m.losing(st):
 		st = status.New(status.TaskFailed, st)
 	}
-	m.reportedAttached(st, false)
+	m.lost(st, false)
 }
