@@ -52,13 +52,13 @@ func TestDeadServerEndsOnTime(t *testing.T) {
 		refusal       policy.Refusal
 	}{
 		{"refuses at once", refused, nil,
-			end{5*time.Minute, unavailable}, end{5*time.Minute, unavailable}, policy.RefusedElapsed},
+			end{5 * time.Minute, unavailable}, end{5 * time.Minute, unavailable}, policy.RefusedElapsed},
 		{"refuses slowly", refused.After(3 * sec), nil, // the last attempt of a first connect is cut short
-			end{5*time.Minute, timedOut}, end{5*time.Minute, unavailable}, policy.RefusedElapsed},
+			end{5 * time.Minute, timedOut}, end{5 * time.Minute, unavailable}, policy.RefusedElapsed},
 		{"hangs", hang("TLS"), nil,
-			end{5*time.Minute, timedOut}, end{5*time.Minute, timedOut}, policy.RefusedElapsed},
+			end{5 * time.Minute, timedOut}, end{5 * time.Minute, timedOut}, policy.RefusedElapsed},
 		{"the reference's budget", refused, func(p *policy.Policy) { *p = policy.Reference() },
-			end{2*time.Minute, unavailable}, end{2*time.Minute, unavailable}, policy.RefusedElapsed},
+			end{2 * time.Minute, unavailable}, end{2 * time.Minute, unavailable}, policy.RefusedElapsed},
 		{"four attempts", refused, func(p *policy.Policy) { p.Budget.Attempts = 4 },
 			end{at(3), unavailable}, end{at(4), unavailable}, policy.RefusedAttempts},
 		{"a backoff that gives up", refused, func(p *policy.Policy) {
@@ -997,6 +997,22 @@ func TestPromotionEndsWithTheConnection(t *testing.T) {
 		assert.ErrorIs(t, <-answer, session.ErrNotConnected)
 		finish(t, s, &tr)
 	})
+	for name, end := range map[string]func(stage){
+		"stopped": func(st stage) { st.s.Stop() },
+		"ended":   func(st stage) { st.tr.Report(1, status.MeetingEnded) },
+	} {
+		bubble(t, name, func(t *testing.T) {
+			tr := sessiontest.Transport{Link: sessiontest.Link{Promote: hang("primary meeting"), Close: ok().After(sec)}}
+			s := start(t, production(&tr))
+			answer := make(chan error, 1)
+			go func() { answer <- s.Promote(context.Background(), session.Credentials{}) }()
+			synctest.Wait()
+			end(stage{s, &tr})
+			synctest.Wait()
+			assert.ErrorIs(t, <-answer, session.ErrStopped)
+			finish(t, s, &tr)
+		})
+	}
 	bubble(t, "unsupported", func(t *testing.T) {
 		var tr sessiontest.Transport
 		s := start(t, production(&tr))

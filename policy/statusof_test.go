@@ -151,3 +151,10 @@ func FuzzStatusOf(f *testing.F) {
 		require.Equal(t, errors.Is(err, io.EOF), errors.Is(st, io.EOF))
 	})
 }
+
+// TestStatusOfPointer: a pointer to a status means what the status means.
+func TestStatusOfPointer(t *testing.T) {
+	st := &status.Status{Code: status.TaskFailed, Permanent: true}
+	assert.True(t, StatusOf(st).Permanent)
+	assert.Equal(t, status.MeetingEnded, StatusOf(fmt.Errorf("join: %w", &status.Status{Code: status.MeetingEnded})).Code)
+}

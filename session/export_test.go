@@ -3,6 +3,8 @@ package session
 import (
 	"time"
 
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 )
 
@@ -20,3 +22,6 @@ func Trace(s *Session, f func(machine.Instant, machine.Input, []machine.Effect))
 
 // Core is what a session hands to its core for a config.
 func Core(c Config) *machine.Config { return c.Effective().machine() }
+
+// ClassOf is what the session makes of a code.
+func ClassOf(s *Session, c status.Code) policy.Class { return s.classes().Of(c) }

@@ -196,15 +196,16 @@ func (s *Session) doneInput(ctx context.Context, k machine.Kind, l *life, id uin
 	return in
 }
 
-// statusOf says what an error of the transport means. The end of a context of
-// ours is told in words only, so that it does not pass for one of the caller's.
-func (s *Session) statusOf(l *life, err error) status.Status {
+// statusOf says what an error of the transport means that ran under ctx. The end
+// of that context of ours is told in words only, so that it does not pass for
+// one of the caller's.
+func statusOf(ctx context.Context, err error) status.Status {
 	var panicked *observer.PanicError
 	if errors.As(err, &panicked) {
 		return status.New(status.TaskFailed, err) // whatever it panicked with
 	}
 	st := policy.StatusOf(err)
-	if l.ctx.Err() != nil && isContextError(st.Cause) {
+	if ctx.Err() != nil && isContextError(st.Cause) {
 		st.Cause = errors.New(st.Cause.Error())
 	}
 	return st

@@ -45,7 +45,7 @@ func (s *Session) askPromotion(k machine.Kind, p promotion) error {
 func (s *Session) enlist(p *promotion) (id uint64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil || s.stopping.Load() {
+	if s.atItsEnd() {
 		return 0, false
 	}
 	if s.pending == nil {
@@ -55,6 +55,9 @@ func (s *Session) enlist(p *promotion) (id uint64, ok bool) {
 	s.pending[id] = p
 	return id, true
 }
+
+// atItsEnd reports whether the session ends or has ended, with the lock held.
+func (s *Session) atItsEnd() bool { return s.err != nil || s.snap.Ending || s.stopping.Load() }
 
 // refusePromotions answers those that the core will not answer any more, with
 // the lock held.
@@ -115,10 +118,11 @@ func (s *Session) settle(e *machine.Effect) {
 	s.mu.Lock()
 	p := s.pending[e.ID]
 	delete(s.pending, e.ID)
+	over := s.atItsEnd()
 	s.mu.Unlock()
 	switch {
 	case p == nil:
-	case e.Outcome == machine.Lost && s.stopping.Load():
+	case over && (e.Outcome == machine.Lost || e.Outcome == machine.NotConnected):
 		p.answer <- ErrStopped
 	default:
 		p.answer <- answerOf(e)

@@ -199,3 +199,22 @@ func TestOmitZeroLeavesAnEmptyStatusOut(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `{}`, string(data))
 }
+
+// TestJSONKeepsTheCauseCode: what a cause means survives, so that a recorded
+// input is judged as it was (G14).
+func TestJSONKeepsTheCauseCode(t *testing.T) {
+	before := Status{
+		Code: SignalingChannelClosedUnexpectedly, Wire: 1006,
+		Cause: fmt.Errorf("frame: %w", New(SignalingInternalServerError, nil)),
+	}
+	raw, err := json.Marshal(before)
+	require.NoError(t, err)
+	var after Status
+	require.NoError(t, json.Unmarshal(raw, &after))
+	assert.Equal(t, before.Error(), after.Error())
+	assert.Equal(t, before.Unexplained(), after.Unexplained())
+	assert.ErrorIs(t, after, SignalingInternalServerError)
+	again, err := json.Marshal(after)
+	require.NoError(t, err)
+	assert.JSONEq(t, string(raw), string(again))
+}

@@ -15,12 +15,11 @@ type abstract struct {
 	last     int8
 
 	present, due, viewOnly, asksViewOnly, withoutTransforms, promoted bool
-	authority                                                         bool // of the lost link
 
-	promotion, update, old, deaf, pings, lives int8
-	able                                       Abilities
-	living                                     bool
-	initiator                                  observer.Initiator
+	promotion, update, old, deaf, pings, lives, authority int8
+	able                                                  Abilities
+	living                                                bool
+	initiator                                             observer.Initiator
 }
 
 // saturate keeps small counts apart.
@@ -33,8 +32,8 @@ func (w *world) abstraction() abstract {
 		state: m.state, phase: m.phase, order: w.order(), budget: w.budgetClass(),
 		attempts: saturate(m.retries.Attempts(), max(m.cfg.Policy.Budget.Attempts, 1)), last: lastClass(m),
 		present: m.present && m.cfg.PresenceTimeout > 0, due: m.retryDue, promoted: m.promoted,
-		authority: m.epoch > 1 && w.now.Mono < m.attemptStarted+authority,
-		promotion: bits(m.promotion.id != 0, m.promotion.demote),
+		authority: bits(m.epoch > 1 && w.now.Mono < m.attemptStarted+authority, w.now.Mono < m.lostUntil && m.lostEpoch != 0),
+		promotion: bits(m.promotion.id != 0, m.promotion.demote, m.promotion.answered),
 		update:    bits(m.update.id != 0, m.update.now.renegotiate, m.update.now.viewOnly, m.update.then.renegotiate, m.update.then.viewOnly),
 		old:       bits(m.old.epoch != 0, m.old.epoch == m.epoch, m.old.connect),
 		deaf:      saturate(w.count(cancelled), 3),

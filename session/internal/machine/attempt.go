@@ -202,6 +202,9 @@ func (m *Machine) summary() observer.Outage {
 func (m *Machine) failed(st status.Status) {
 	m.phase = waiting
 	told := m.cfg.Policy.Classes.Failed(st)
+	if told.Code.Told() == status.ToldDemote { // a permanent one: they are told in Demoted only (G7)
+		told = public(told)
+	}
 	m.trouble.blame(told)
 	m.tell(observer.AttemptFailed{
 		Header: m.here(), Number: m.attempt.Number, Status: told, After: m.now.Mono - m.attemptStarted,

@@ -81,8 +81,8 @@ func (n notation) effect(e Effect) string {
 		return fmt.Sprintf("update e%d#%d%s", e.Epoch, e.ID, flags(e.Renegotiate, "renegotiate", e.ViewOnly, "view-only"))
 	case Settle:
 		return fmt.Sprintf("settle #%d %s%s", e.ID, e.Outcome, n.because(e.Status))
-	case CancelUpdate:
-		return fmt.Sprintf("cancel-update e%d", e.Epoch)
+	case CancelUpdate, CancelPromotion:
+		return fmt.Sprintf("%s e%d", e.Kind, e.Epoch)
 	}
 	return e.Kind.String()
 }
@@ -192,7 +192,8 @@ func (n notation) facts(m *Machine) [][2]string {
 		{"present", strconv.FormatBool(m.present)},
 		{"due", strconv.FormatBool(m.retryDue)},
 		{"old", operationName(m.old)},
-		{"deaf", deafNames(m.deaf)},
+		{"deaf", deafNames(m.deaf[:])},
+		{"deaf-closes", deafNames(m.deafCloses)},
 		{"abilities", abilityNames[m.abilities]},
 		{"view-only", strconv.FormatBool(m.viewOnly)},
 		{"without-transforms", strconv.FormatBool(m.withoutTransforms)},
@@ -213,8 +214,8 @@ var abilityNames = [...]string{
 	CanPing | CanPromote: "ping+promote", CanUpdate | CanPromote: "update+promote", allAbilities: "all",
 }
 
-// deafNames lists the epochs whose Connect is deaf.
-func deafNames(epochs [maxDeaf]uint64) string {
+// deafNames lists epochs with a call that hangs.
+func deafNames(epochs []uint64) string {
 	var list []string
 	for _, e := range epochs {
 		if e != 0 {
@@ -238,7 +239,7 @@ func promotionName(p promotion) string {
 	if p.id == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("#%d%s", p.id, flags(p.demote, "demote"))
+	return fmt.Sprintf("#%d%s", p.id, flags(p.demote, "demote", p.answered, "answered"))
 }
 
 func updateName(u update) string {

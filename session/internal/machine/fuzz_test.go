@@ -45,7 +45,6 @@ func FuzzMachine(f *testing.F) {
 			at, in := p.next()
 			_, err := p.w.step(at, in)
 			require.NoError(t, err, "step %d, %s", i, in.Kind)
-			p.w.forget()
 		}
 		require.NoError(t, p.leave())
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
 )
 
 // mayFollow says which event may come in a state, and where it leads.
@@ -31,6 +32,33 @@ func mayFollow(e observer.Event, h observer.Header, now observer.State) bool {
 		return (h.From == observer.StateConnecting || h.From == observer.StateReconnecting) && h.To == h.From
 	}
 	return h.From != observer.StateIdle && h.From != observer.StateStopped && h.To == h.From
+}
+
+// checkCodes makes sure that demotion codes are told in Demoted only (G7).
+func checkCodes(e observer.Event) error {
+	var told []status.Status
+	switch e := e.(type) {
+	case observer.AttemptStarted:
+		told = append(told, e.Cause)
+	case observer.AttemptFailed:
+		told = append(told, e.Status)
+	case observer.RetryScheduled:
+		told = append(told, e.Decision.Status)
+	case observer.Reconnecting:
+		told = append(told, e.Cause)
+	case observer.Recovered:
+		told = append(told, e.Outage.First, e.Outage.Last)
+	case observer.VideoSendUnavailable:
+		told = append(told, e.Status)
+	case observer.Updating:
+		told = append(told, e.Cause)
+	}
+	for _, st := range told {
+		if st.Code.Told() == status.ToldDemote {
+			return fmt.Errorf("G7: %s tells %s", e.Name(), st.Code)
+		}
+	}
+	return nil
 }
 
 // checkPlace compares what the events tell with the machine. Between the end
@@ -140,8 +168,8 @@ func (w *world) final(before *Machine, in Input) bool {
 	case Stop, Fault:
 		return true
 	case Reported, LinkClosed:
-		late := in.Epoch != 0 && in.Epoch+1 == before.epoch && authoritative(in.Status.Code) &&
-			before.attempt.Number > 0 && w.now.Mono < before.attemptStarted+2*time.Second
+		previous := in.Epoch+1 == before.epoch && w.now.Mono < before.attemptStarted+2*time.Second
+		late := in.Epoch != 0 && authoritative(in.Status.Code) && (previous || in.Epoch == w.lost && w.now.Mono < w.lostUntil)
 		return before.state != observer.StateIdle && (current || late) && terminal && !in.Bare
 	case OpenFailed:
 		return current && terminal && (before.phase == opening || before.phase == aborting)

@@ -54,6 +54,12 @@ func TestNeed10StablePeriod(t *testing.T) {
 	assert.Equal(t, end, still, "1 ns too early: the outage before goes on")
 	assert.Equal(t, resets, delays.resets)
 
+	late := &rig{m: r.m.Clone(), now: r.now}
+	late.report(status.AudioInternalServerError)
+	fresh, _ := late.m.retries.Deadline()
+	assert.Equal(t, r.now.Mono+elapsedBudget, fresh, "a loss at that time that comes before the tick")
+
+	resets = delays.resets
 	r.do(Input{Kind: Tick})
 	assert.Equal(t, resets+1, delays.resets)
 	assert.Zero(t, r.m.retries.Attempts())
@@ -194,18 +200,53 @@ func TestNeed31UpdateTimeout(t *testing.T) {
 }
 
 func TestNeed31PromotionTimeout(t *testing.T) {
-	r := newRig(func(c *Config) { c.PingInterval = 0 })
-	r.connectStable(CanPromote)
-	r.promote(opID)
-	r.justBefore(t, connectTimeout)
-	effects := r.do(Input{Kind: Tick})
-	require.Len(t, effects, 1)
-	assert.Equal(t, Settle, effects[0].Kind)
-	assert.Equal(t, Failed, effects[0].Outcome)
-	assert.ErrorContains(t, effects[0].Status.Cause, "promotion took longer than 15s")
-	assert.Equal(t, "connected/resting", place(r.m), "the connection is fine")
-	assert.Empty(t, r.promoteDone(opID), "too late")
-	assert.Len(t, find(r.promote(opID+1), CallPromote), 1, "and it may be tried again")
+	timedOut := func(t *testing.T, ask Kind) *rig {
+		r := newRig(func(c *Config) { c.PingInterval = 0 })
+		r.connectStable(CanPromote)
+		if ask == Demote {
+			r.promote(1)
+			r.promoteDone(1)
+		}
+		r.do(Input{Kind: ask, ID: opID})
+		r.justBefore(t, connectTimeout)
+		effects := r.do(Input{Kind: Tick})
+		assert.Len(t, find(effects, CancelPromotion), 1)
+		answers := find(effects, Settle)
+		require.Len(t, answers, 1)
+		assert.Equal(t, uint64(opID), answers[0].ID)
+		assert.Equal(t, Failed, answers[0].Outcome)
+		assert.ErrorContains(t, answers[0].Status.Cause, "promotion took longer than 15s")
+		assert.Equal(t, "connected/resting", place(r.m), "the connection is fine")
+		again := r.promote(opID + 1)
+		require.Len(t, again, 1)
+		assert.Equal(t, Busy, again[0].Outcome, "the call still runs")
+		return r
+	}
+	t.Run("acknowledged too late", func(t *testing.T) {
+		r := timedOut(t, Promote)
+		effects := r.promoteDone(opID)
+		assert.Equal(t, []string{"Promoted"}, names(effects), "the server counts it as promoted")
+		assert.Empty(t, find(effects, Settle), "the application was answered")
+		assert.Len(t, find(r.promote(opID+2), CallPromote), 1, "and may ask again")
+	})
+	t.Run("failed too late", func(t *testing.T) {
+		r := timedOut(t, Promote)
+		assert.Empty(t, r.do(Input{Kind: PromoteDone, Epoch: r.m.epoch, ID: opID, Status: status.New(status.TaskFailed, nil)}))
+		assert.Len(t, find(r.promote(opID+2), CallPromote), 1, "the application may ask again")
+	})
+	t.Run("the link is lost first", func(t *testing.T) {
+		r := timedOut(t, Promote)
+		effects := r.report(status.AudioInternalServerError)
+		assert.Empty(t, find(effects, Settle), "the application was answered")
+		assert.Equal(t, []string{"Reconnecting", "RetryScheduled"}, names(effects), "it was never promoted")
+	})
+	t.Run("a demotion", func(t *testing.T) {
+		r := timedOut(t, Demote)
+		assert.False(t, r.m.Snapshot().Promoted, "it counts as left")
+		r.told = nil
+		r.do(Input{Kind: DemoteDone, Epoch: r.m.epoch, ID: opID})
+		assert.Empty(t, r.told, "and is told once")
+	})
 }
 
 // TestNeed28OneAttemptForManyFailures: a thousand failures at once are one

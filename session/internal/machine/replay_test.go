@@ -104,7 +104,6 @@ func TestReplayRandomLives(t *testing.T) {
 			log.Write(append(text, '\n'))
 			out, err := p.w.step(at, in)
 			require.NoError(t, err, "seed %d", seed)
-			p.w.forget()
 			text, err = json.Marshal(out)
 			require.NoError(t, err)
 			effects.Write(append(text, '\n'))

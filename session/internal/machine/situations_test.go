@@ -91,6 +91,11 @@ var situations = []situation{
 		r.connectStable(allAbilities)
 		r.promote(opID)
 	}},
+	{name: "connected: promotion answered, the call still runs", like: "connected: promotion running", changes: with(func(c *Config) { c.PingInterval = 0 }), drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.promote(opID)
+		r.tick()
+	}},
 	{name: "connected: promoted", like: "connected: stable, all abilities", drive: promoted},
 	{name: "connected: promoted, demotion running", like: "connected: stable, all abilities", drive: func(r *rig) {
 		promoted(r)
@@ -191,6 +196,20 @@ var situations = []situation{
 		r.connectStable(allAbilities)
 		r.reattempt()
 		r.wait(authority)
+	}},
+	{name: "reconnecting: opening, second attempt, the lost link is still listened to", like: "reconnecting: opening", changes: with(func(c *Config) { c.Policy.NewBackOff = steadily(0) }), drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.reattempt()
+		r.wait(authority / 2)
+		r.failAttempt()
+		r.wait(authority/2 - 1)
+	}},
+	{name: "reconnecting: opening, second attempt, the lost link is not listened to", like: "reconnecting: opening", changes: with(func(c *Config) { c.Policy.NewBackOff = steadily(0) }), drive: func(r *rig) {
+		r.connectStable(allAbilities)
+		r.reattempt()
+		r.wait(authority / 2)
+		r.failAttempt()
+		r.wait(authority / 2)
 	}},
 	{name: "reconnecting: opening, without transforms", like: "reconnecting: opening", drive: func(r *rig) {
 		r.connectStable(allAbilities)

@@ -27,6 +27,7 @@ type world struct {
 	running uint64         // ID of the running update; 0: none
 	dropped uint64         // ID of the last update that was cancelled
 	calling uint64         // ID of the promotion or demotion that the link runs; 0: none
+	hushed  uint64         // ID of such a call whose context was cancelled
 	forgone uint64         // ID of the last such call that was given up
 	nextID  uint64
 
@@ -35,7 +36,12 @@ type world struct {
 	finished bool
 	endBy    time.Duration // when the session must be finished, once it is over (G3)
 
-	heard   Heard // of the running epoch
+	heard Heard // of the running epoch
+	// lost is the epoch whose loss began the outage, and for how long it is still
+	// listened to after the first attempt has begun.
+	lost      uint64
+	lostUntil time.Duration
+
 	account account
 }
 
@@ -138,6 +144,9 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 			return effects, err
 		}
 	}
+	if w.m.state != observer.StateConnected && w.calling != 0 && w.calling == w.hushed {
+		w.forgone, w.calling = w.calling, 0
+	}
 	return effects, errors.Join(
 		w.checkPlace(in), w.checkEnd(), w.checkDeadline(in), w.checkLinks(),
 		w.checkReaction(&before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects),
@@ -170,14 +179,13 @@ func (w *world) expect(at Instant, in Input) {
 	if slept && w.account.living {
 		w.account.alive = at.Mono
 	}
+	if w.m.state == observer.StateConnected && w.account.proving && at.Mono >= w.account.stable {
+		w.account.renew()
+	}
 	switch in.Kind {
 	case Start:
 		if w.state == observer.StateIdle && !w.over {
 			w.account.begin(at.Mono)
-		}
-	case Tick:
-		if w.m.state == observer.StateConnected && w.account.proving && at.Mono >= w.account.stable {
-			w.account.reset()
 		}
 	case Opened:
 		if l := w.life(in.Epoch); l != nil {
@@ -238,6 +246,10 @@ func (a *account) live(at time.Duration) { a.alive, a.living = at, true }
 
 func (a *account) reset() { *a = account{} }
 
+// renew opens a new period for a connection that is stable: the other side is
+// as silent as it was.
+func (a *account) renew() { *a = account{alive: a.alive, living: a.living} }
+
 // effect takes over one effect and checks it.
 func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 	if w.finished {
@@ -272,6 +284,11 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 		}
 		w.calling = e.ID
 		return w.onAdopted(e)
+	case CancelPromotion:
+		if w.calling == 0 {
+			return errors.New("no promotion to cancel")
+		}
+		w.hushed = w.calling
 	case Settle:
 		return w.answers(e)
 	case Notify:
@@ -311,6 +328,9 @@ func (w *world) opens(e Effect) error {
 	case !first && limit >= 0 && w.account.tries >= limit:
 		return errors.New("G9: one attempt too many")
 	}
+	if e.Attempt.Number == 1 {
+		w.lost, w.lostUntil = e.Epoch-1, w.now.Mono+2*time.Second
+	}
 	w.epoch, w.heard = e.Epoch, Heard{}
 	w.account.tries++
 	w.lives = append(w.lives, life{epoch: e.Epoch})
@@ -348,9 +368,6 @@ func (w *world) answers(e Effect) error {
 		return fmt.Errorf("answer #%d to nobody", e.ID)
 	}
 	w.asked = slices.Delete(w.asked, i, i+1)
-	if w.calling == e.ID {
-		w.forgone, w.calling = e.ID, 0
-	}
 	return nil
 }
 
@@ -361,6 +378,9 @@ func (w *world) hears(e observer.Event, rest []Effect) error {
 		return fmt.Errorf("header of %s: %+v", e.Name(), h)
 	}
 	w.seq = h.Seq
+	if err := checkCodes(e); err != nil {
+		return err
+	}
 	if !mayFollow(e, h, w.state) {
 		return fmt.Errorf("G12: %s from %s to %s in state %s", e.Name(), h.From, h.To, w.state)
 	}

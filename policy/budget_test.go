@@ -1,0 +1,45 @@
+package policy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// TestBudgetWithAForgottenField: a limit beside a 0 is refused, because the 0
+// would allow nothing.
+func TestBudgetWithAForgottenField(t *testing.T) {
+	for _, tt := range []struct {
+		b     Budget
+		names []string
+	}{
+		{Budget{}, nil},
+		{Budget{NoLimit, NoLimit, NoLimit}, nil},
+		{Budget{0, NoLimit, NoLimit}, nil},
+		{Budget{time.Minute, NoLimit, 3}, nil},
+		{Budget{Elapsed: time.Minute}, []string{"Budget.Idle", "Budget.Attempts"}},
+		{Budget{Attempts: 3}, []string{"Budget.Elapsed", "Budget.Idle"}},
+		{Budget{time.Minute, time.Minute, 0}, []string{"Budget.Attempts"}},
+	} {
+		err := Policy{Budget: tt.b}.Validate()
+		assert.Equal(t, tt.names == nil, err == nil, "%+v: %v", tt.b, err)
+		for _, name := range tt.names {
+			assert.ErrorContains(t, err, name)
+		}
+	}
+}
+
+// TestRenewKeepsSilence: a stable connection restarts everything but the clock
+// that counts silence.
+func TestRenewKeepsSilence(t *testing.T) {
+	r := NewRetries(Budget{Elapsed: 100, Idle: 30, Attempts: 2}, constant(0))
+	r.Begin(0)
+	r.Alive(5)
+	r.Attempt()
+	r.Renew()
+	assert.Equal(t, Left{100, 30 - 15, 2}, r.Left(20))
+	assert.Equal(t, RefusedIdle, r.Refuse(35))
+	r.Reset()
+	assert.Equal(t, RefusedNot, r.Refuse(35))
+}
