@@ -108,6 +108,12 @@ func (m *Machine) openFailed(in Input) {
 		m.timers.clear(tGrace)
 		m.old = operation{}
 		m.failed(m.named(in.Status))
+	case in.Epoch == m.epoch && m.phase == waiting && m.final(in.Status):
+		// The attempt was ended by something else; its Connect knows better.
+		m.timers.clear(tGrace)
+		m.old = operation{}
+		m.heardOf(in.Epoch)
+		m.reportedWaiting(in.Status, false)
 	default:
 		m.settle(in.Epoch)
 	}

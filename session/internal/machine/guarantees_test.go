@@ -254,6 +254,43 @@ func TestG11DeafConnects(t *testing.T) {
 	})
 }
 
+// TestG11HangingCloses: links whose Close never returns do not pile up for
+// ever, though every recovery succeeds.
+func TestG11HangingCloses(t *testing.T) {
+	outage := func(r *rig) {
+		r.report(status.AudioInternalServerError)
+		for r.m.phase != opening && r.m.state != observer.StateStopped {
+			r.tick() // the delay, and the close grace
+		}
+		if r.m.phase == opening {
+			r.opened(0)
+		}
+	}
+	t.Run("too many end the session", func(t *testing.T) {
+		r := newRig(budget(policy.NoLimit))
+		r.connectStable(0)
+		for range maxDeafCloses - 1 {
+			outage(r)
+			require.Equal(t, "connected/resting", place(r.m))
+		}
+		outage(r)
+		e := r.end(t)
+		assert.Equal(t, status.TaskFailed, e.Status.Code)
+		assert.ErrorIs(t, e.Status, errDeafCloses)
+		assert.Equal(t, observer.ByFault, e.Initiator)
+	})
+	t.Run("one that returns after all makes room", func(t *testing.T) {
+		r := newRig(budget(policy.NoLimit))
+		r.connectStable(0)
+		for range 3 * maxDeafCloses {
+			outage(r)
+			require.Equal(t, "connected/resting", place(r.m))
+			r.do(Input{Kind: CloseDone, Epoch: r.m.epoch - 1})
+		}
+		assert.Empty(t, r.m.deafCloses)
+	})
+}
+
 // TestG3StopEndsInTime: wherever a session is, Stop ends it within the close
 // grace even if nothing that runs ever returns, and what runs is told to end.
 func TestG3StopEndsInTime(t *testing.T) {

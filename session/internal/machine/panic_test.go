@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -102,5 +103,35 @@ func TestFaultReleasesEverything(t *testing.T) {
 		r.onlyTime()
 		assert.Equal(t, status.RealtimeApiFailed, r.end(t).Status.Code, s.name)
 		assert.LessOrEqual(t, r.now.Mono-began, closeGrace, s.name)
+	}
+}
+
+// goner is a backoff that leaves its goroutine.
+type goner struct{}
+
+func (goner) NextBackOff() time.Duration {
+	runtime.Goexit()
+	return 0
+}
+func (goner) Reset() {}
+
+// TestGoexitInThePolicy: code that leaves the goroutine in the middle of an
+// input loses no effect: the next input, which ends the session, gives them all.
+func TestGoexitInThePolicy(t *testing.T) {
+	r := newRig(func(c *Config) { c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return goner{} } })
+	r.start()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		r.report(status.AudioInternalServerError)
+	}()
+	<-gone
+	effects := r.do(Input{Kind: Fault, Status: status.New(status.RealtimeApiFailed, errProbe)})
+	require.Len(t, find(effects, CancelOpen), 1)
+	assert.Equal(t, []string{"AttemptFailed"}, names(effects))
+	r.onlyTime()
+	assert.Equal(t, status.RealtimeApiFailed, r.end(t).Status.Code)
+	for i, e := range r.told {
+		assert.Equal(t, uint64(i+1), e.Head().Seq, "no gap")
 	}
 }

@@ -1,10 +1,13 @@
 package machine
 
 import (
+	"math"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/holdfast-go/holdfast/policy"
 )
 
 // TestTimersTake: what is due comes out in order of time, and at equal times in
@@ -34,4 +37,19 @@ func TestTimersTake(t *testing.T) {
 	ts.clearAll()
 	_, ok = ts.next()
 	assert.False(t, ok)
+}
+
+// TestTimersAtTheEndOfTime: a span that does not fit into the clock is as good
+// as for ever.
+func TestTimersAtTheEndOfTime(t *testing.T) {
+	r := newRig(func(c *Config) {
+		c.ConnectTimeout = math.MaxInt64
+		c.Policy.Budget.Elapsed = policy.NoLimit
+	})
+	r.start()
+	at, ok := r.m.Deadline()
+	assert.True(t, ok)
+	assert.Equal(t, time.Duration(math.MaxInt64), at)
+	assert.Empty(t, r.do(Input{Kind: Tick}))
+	assert.Equal(t, time.Second, later(time.Second, -time.Hour), "no deadline lies in the past")
 }
