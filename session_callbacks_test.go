@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -288,12 +289,12 @@ func TestObserverThatNeverReturns(t *testing.T) {
 	for _, event := range eventNames(t) {
 		t.Run(event, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				for_ := make(chan struct{})
-				v := visit(t, event, func(stage) error { <-for_; return nil })
+				forever := make(chan struct{})
+				v := visit(t, event, func(stage) error { <-forever; return nil })
 				endsAfter(t, v.s, observerGrace)
 				v.judge(t)
 				heard := len(v.hears.Events())
-				close(for_)
+				close(forever)
 				settle(time.Hour)
 				assert.Len(t, v.hears.Events(), heard, "the abandoned observer hears more after Done")
 				verify(t, v.s, v.tr)
@@ -370,6 +371,45 @@ func TestEveryBadObserverAtOnce(t *testing.T) {
 		assert.Equal(t, recs[0].Events(), recs[2].Events())
 		close(forever)
 		verify(t, s, &tr, &recs[0], &recs[1], &recs[2])
+	})
+}
+
+// Several observers may wait for the end at the same time, and one of them in its
+// last event.
+func TestManyCloseInsideCallbacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := sessiontest.Transport{Link: sessiontest.Link{Close: sessiontest.Deaf("close")}}
+		var rec sessiontest.Recorder
+		var s *session.Session
+		returned := make(chan time.Time, 4)
+		closes := func() { s.Close(); returned <- time.Now() }
+		inConnected := observer.Funcs{Connected: func(observer.Connected) { closes() }}
+		inStopped := observer.Funcs{Stopped: func(observer.Stopped) { closes() }}
+		s = newSession(t, production(&tr, inConnected, &rec, inConnected, inStopped, inConnected))
+		starting(s)
+		endsAfter(t, s, closeGrace+observerGrace)
+		now := time.Now()
+		for range cap(returned) {
+			assert.Equal(t, now, <-returned)
+		}
+		verify(t, s, &tr, &rec)
+	})
+}
+
+// Who subscribes while the session ends hears the end, and is waited for.
+func TestSubscribeWhileEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := sessiontest.Transport{Link: sessiontest.Link{Close: ok().After(sec)}}
+		s := start(t, production(&tr))
+		s.Stop()
+		synctest.Wait()
+		rec := sessiontest.Recorder{Then: func(observer.Event) { advance(500 * ms) }}
+		now, _ := s.Subscribe(&rec)
+		assert.True(t, now.Ending)
+		endsAfter(t, s, 1500*ms)
+		require.Equal(t, []string{"Stopped"}, rec.Names())
+		assert.Equal(t, now.Seq+1, rec.Events()[0].Head().Seq)
+		verify(t, s, &tr)
 	})
 }
 
@@ -600,6 +640,124 @@ func TestTransportWithAnErrorThatPanics(t *testing.T) {
 				assert.NotEmpty(t, sessiontest.Format{Causes: true}.Text(rec.Events()))
 			})
 		})
+	}
+}
+
+// What never returns does not pile up: a ping that hangs is not followed by
+// another one, and links that never close are too much at some point (G11).
+func TestHangingCallsDoNotPileUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := sessiontest.Script(ok().With(sessiontest.Link{Ping: sessiontest.Deaf("ping")}))
+		cfg := production(tr)
+		cfg.Health.Off = true
+		s := start(t, cfg)
+		settle(time.Hour)
+		assert.Len(t, tr.Snapshot().Running, 1)
+		tr.Change(1, func(l *sessiontest.Link) { l.Ping = ok() })
+		tr.Release(1)
+		settle(time.Minute)
+		assert.Len(t, tr.Snapshot().Named("Ping"), 7, "pinging goes on")
+		assert.Zero(t, s.Snapshot().MissedPongs)
+		finish(t, s, tr)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		tr := sessiontest.Transport{Link: sessiontest.Link{Close: sessiontest.Deaf("close")}}
+		var rec sessiontest.Recorder
+		s := start(t, production(&tr, &rec))
+		for range 100 {
+			tr.Report(sessiontest.Newest, lost)
+			settle(time.Minute)
+		}
+		assert.True(t, ended(s))
+		assert.ErrorIs(t, s.Err(), status.TaskFailed)
+		stopped, _ := sessiontest.Last[observer.Stopped](&rec)
+		assert.Equal(t, observer.ByFault, stopped.Initiator)
+		assert.LessOrEqual(t, len(tr.Snapshot().Running), 20)
+		verify(t, s, &tr, &rec)
+	})
+}
+
+// Everything at once, in real time: whatever many goroutines ask and report, the
+// guarantees hold and, under the race detector, nothing is touched twice.
+func TestEverythingAtOnce(t *testing.T) {
+	outages := 0
+	for seed := range uint64(15) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		var tr sessiontest.Transport
+		for range 200 {
+			tr.Then(quickStep(r).With(sessiontest.Link{
+				Ping: quickStep(r), Update: quickStep(r), Promote: quickStep(r), Demote: quickStep(r), Leave: quickStep(r), Close: quickStep(r),
+			}))
+		}
+		var recs [2]sessiontest.Recorder
+		cfg := sessiontest.Quick(&tr, &recs[0], &recs[1])
+		cfg.Policy = &policy.Policy{Budget: policy.Budget{Elapsed: policy.NoLimit, Idle: policy.NoLimit, Attempts: policy.NoLimit}}
+		cfg.PingInterval = ms
+		s := newSession(t, cfg)
+		starting(s)
+		require.NoError(t, tr.WaitAttempts(t.Context(), 1))
+		var all sync.WaitGroup
+		for g := range uint64(8) {
+			all.Go(func() { meddle(rand.New(rand.NewPCG(seed, g)), stage{s, &tr}) })
+		}
+		all.Wait()
+		s.Stop()
+		mark := tr.Mark()
+		<-s.Done()
+		assert.Empty(t, mark.Attempts(), "G8")
+		verify(t, s, &tr, &recs[0], &recs[1])
+		assert.Equal(t, recs[0].Events(), recs[1].Events())
+		if t.Failed() {
+			t.Fatalf("seed %d\n%s", seed, recs[0].Text())
+		}
+		outages += s.Snapshot().Outages
+	}
+	t.Logf("%d outages", outages)
+	assert.Greater(t, outages, 50)
+}
+
+func quickStep(r *rand.Rand) sessiontest.Step {
+	steps := []sessiontest.Step{
+		ok(), ok(), ok(), ok(), ok().After(ms), fail(nil), fail(errors.ErrUnsupported), fail(status.VideoCallSwitchToViewOnly),
+		sessiontest.Nothing(), sessiontest.Panic("quick"), sessiontest.Exit(), ok().AtCancel().After(ms),
+	}
+	return steps[r.IntN(len(steps)-r.IntN(2))]
+}
+
+// meddle does what applications and links do, in any order.
+func meddle(r *rand.Rand, st stage) {
+	ctx, cancel := context.WithTimeout(context.Background(), 50*ms)
+	defer cancel()
+	for range 100 {
+		epoch := uint64(len(st.tr.Snapshot().Attempts()))
+		epoch -= min(epoch-1, r.Uint64N(3))
+		switch r.IntN(12) {
+		case 0:
+			st.tr.Report(epoch, lost)
+		case 1:
+			st.tr.Closed(epoch, status.Layer(r.IntN(4)), nil)
+		case 2:
+			st.tr.Report(epoch, status.IncompatibleSDP)
+		case 3:
+			st.tr.Report(epoch, status.VideoCallSwitchToViewOnly)
+		case 4:
+			st.tr.Sample(epoch, stall)
+		case 5:
+			st.tr.Pong(epoch, r.Uint64N(9))
+		case 6:
+			st.tr.Alive(epoch, status.LayerMedia)
+		case 7:
+			_ = st.s.Promote(ctx, session.Credentials{})
+		case 8:
+			_ = st.s.Demote(ctx)
+		case 9:
+			_ = st.s.Reconnect(errEnough)
+		case 10:
+			_, unsubscribe := st.s.Subscribe(observer.Func(func(observer.Event) { st.s.Link() }))
+			defer unsubscribe()
+		case 11:
+			_ = st.s.WaitConnected(ctx)
+		}
 	}
 }
 
@@ -1147,7 +1305,7 @@ func TestFloodHidesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var tr sessiontest.Transport
 			var rec sessiontest.Recorder
-			cfg, c := corked(&tr, &rec)
+			cfg, c := corked(&tr, &rec, 1)
 			s := start(t, cfg)
 			<-c.inside
 			for range 5000 {
@@ -1163,11 +1321,51 @@ func TestFloodHidesNothing(t *testing.T) {
 	}
 }
 
-// corked is a config whose backoff holds up the core when the connection has
-// become stable.
-func corked(tr session.Transport, rec observer.Observer) (session.Config, *cork) {
+// What a link long gone reports does not take the place of what the present one
+// does (NEEDS 9; G10).
+func TestStaleReportsTakeNoPlace(t *testing.T) {
+	tr := sessiontest.Transport{Link: sessiontest.Link{Ping: sessiontest.Nothing()}}
+	var rec sessiontest.Recorder
+	cfg, c := corked(&tr, &rec, 2)
+	s := start(t, cfg)
+	flap(t, s, &tr, 1)
+	<-c.inside
+	eventually(t, func() bool { return len(tr.Snapshot().Named("Ping")) == 2 })
+	for _, ping := range tr.Snapshot().Named("Ping") {
+		if ping.Epoch == 2 {
+			tr.Pong(2, ping.ID)
+		}
+	}
+	tr.Sample(2, stall)
+	tr.Pong(1, 1)
+	tr.Sample(1, stall)
+	tr.Present(1)
+	tr.Alive(1, status.LayerMedia)
+	tr.Report(1, status.AudioJoinedFromAnotherDevice)
+	close(c.pulled)
+	eventually(t, func() bool { return s.Snapshot().Stale == 5 && s.Snapshot().RTT > 0 })
+	finish(t, s, &tr, &rec)
+}
+
+// eventually waits, in real time, for what must come about by itself.
+func eventually(t *testing.T, reached func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * sec); !reached() && time.Now().Before(deadline); {
+		advance(ms)
+	}
+	assert.True(t, reached())
+}
+
+// corked is a config whose backoff holds up the core when the connection of that
+// epoch becomes stable.
+func corked(tr *sessiontest.Transport, rec observer.Observer, epoch int) (session.Config, *cork) {
 	c := newCork()
-	hold := after(1, sync.OnceFunc(func() { close(c.inside); <-c.pulled }))
+	once := sync.OnceFunc(func() { close(c.inside); <-c.pulled })
+	hold := func() {
+		if len(tr.Snapshot().Attempts()) == epoch {
+			once()
+		}
+	}
 	p := policy.Default()
 	p.StableAfter = ms
 	p.NewBackOff = func(func() float64) backoff.BackOff { return unruly{nothing, hold, ms} }
@@ -1212,10 +1410,7 @@ func TestFloodLeavesNothing(t *testing.T) {
 	require.NoError(t, s.WaitConnected(t.Context()))
 	assert.Less(t, int64(heapInUse())-int64(before), int64(1<<20))
 	require.NoError(t, s.Close())
-	for deadline := time.Now().Add(10 * sec); runtime.NumGoroutine() > goroutines && time.Now().Before(deadline); {
-		advance(ms) // those that have done their work are about to go
-	}
-	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
+	eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines })
 	assert.Equal(t, strings.Fields("Connecting AttemptStarted Connected Reconnecting RetryScheduled AttemptStarted Connected Recovered Stopped"), rec.Names())
 	verify(t, s, &tr, &rec)
 }

@@ -972,12 +972,19 @@ func TestMethodsAtTheEnd(t *testing.T) {
 		s := start(t, production(&tr))
 		tr.Report(1, status.MeetingEnded)
 		synctest.Wait()
+		assert.Equal(t, session.StateConnected, s.State(), "Stopped is still to come")
+		assert.True(t, s.Snapshot().Ending)
+		assert.NoError(t, s.Err())
+		_, has := s.Link()
+		assert.False(t, has)
 		for range 2 {
 			assert.ErrorIs(t, s.Promote(t.Context(), session.Credentials{}), session.ErrStopped)
 			assert.ErrorIs(t, s.Demote(t.Context()), session.ErrStopped)
 			assert.ErrorIs(t, s.Reconnect(nil), session.ErrStopped)
+			assert.ErrorIs(t, s.WaitConnected(t.Context()), status.MeetingEnded)
 			<-s.Done()
 		}
+		assert.False(t, s.Snapshot().Ending)
 		verify(t, s, &tr)
 	})
 }

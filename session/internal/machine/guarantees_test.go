@@ -185,6 +185,30 @@ func TestG10LostLinkUntilTheNextAttempt(t *testing.T) {
 	}
 }
 
+// TestG10CancelledConnect: what a Connect returns after its attempt was given
+// up ends the session if it is final, until the next attempt starts.
+func TestG10CancelledConnect(t *testing.T) {
+	for name, giveUp := range map[string]func(r *rig){
+		"out of time":               func(r *rig) { r.tick() },
+		"deaf":                      func(r *rig) { r.tick(); r.tick() },
+		"a failure was reported":    func(r *rig) { r.report(status.AudioInternalServerError) },
+		"the retry waits for it":    func(r *rig) { r.report(status.AudioInternalServerError); r.tick() },
+		"its signaling went before": func(r *rig) { r.closedBare(status.LayerSignaling) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig()
+			r.start()
+			giveUp(r)
+			failed := &rig{m: r.m.Clone(), now: r.now}
+			failed.openFailed(status.AudioInternalServerError)
+			assert.Equal(t, observer.StateConnecting, failed.m.state, "a failure is retried")
+			r.openFailed(status.MeetingEnded)
+			assert.Equal(t, status.MeetingEnded, r.end(t).Status.Code)
+			assert.Equal(t, observer.ByStatus, r.end(t).Initiator)
+		})
+	}
+}
+
 // TestG10LostLinkAfterTheNextAttempt: for two seconds the lost link may still
 // say that there is nothing to come back to, and nothing else.
 func TestG10LostLinkAfterTheNextAttempt(t *testing.T) {

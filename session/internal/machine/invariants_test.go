@@ -172,7 +172,7 @@ func (w *world) final(before *Machine, in Input) bool {
 		late := in.Epoch != 0 && authoritative(in.Status.Code) && (previous || in.Epoch == w.lost && w.now.Mono < w.lostUntil)
 		return before.state != observer.StateIdle && (current || late) && terminal && !in.Bare
 	case OpenFailed:
-		return current && terminal && (before.phase == opening || before.phase == aborting)
+		return current && terminal && (before.phase == opening || before.phase == aborting || before.phase == waiting)
 	case UpdateDone:
 		return current && terminal && before.update.id != 0 && in.ID == before.update.id
 	}
