@@ -69,7 +69,7 @@ func (s *Session) drain() {
 // handle runs one input through the core and performs the effects.
 func (s *Session) handle(in *machine.Input) {
 	now := s.instant()
-	if in.Epoch != 0 && in.Epoch == s.epoch.Load() {
+	if epoch := s.epoch.Load(); epoch != 0 && (in.Epoch == 0 || in.Epoch == epoch) {
 		in.Heard = s.owned.heard()
 	}
 	effects := s.owned.core.Handle(now, *in)

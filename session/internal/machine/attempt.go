@@ -324,9 +324,9 @@ func (m *Machine) tooDeaf(op operation) bool {
 	default:
 		return false
 	}
-	m.end(policy.Decision{
-		Action: policy.Stop, Rule: policy.RuleTerminal, Status: status.New(status.TaskFailed, why),
-	}, observer.ByFault)
+	st := status.New(status.TaskFailed, why)
+	m.trouble.blame(st)
+	m.end(policy.Decision{Action: policy.Stop, Rule: policy.RuleTerminal, Status: st}, observer.ByFault)
 	return true
 }
 

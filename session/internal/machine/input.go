@@ -75,8 +75,9 @@ const (
 	CanPromote
 )
 
-// Heard is when inbound bytes were last noted on each layer, on the monotonic
-// clock; 0 means never in this epoch.
+// Heard is when inbound bytes were last noted on each layer of the present
+// link, on the monotonic clock; 0 means never. Every input carries it, but for
+// reports of another epoch.
 type Heard struct {
 	Signaling time.Duration `json:"signaling,omitempty"`
 	Media     time.Duration `json:"media,omitempty"`

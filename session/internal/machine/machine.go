@@ -225,12 +225,14 @@ func (m *Machine) dispatch(in Input) {
 	case Fault:
 		m.fault(in.Status)
 	case Reconnect:
+		m.noteHeard(in.Heard)
 		m.reconnect(in.Status)
 	case Promote:
 		m.askPromote(in.ID)
 	case Demote:
 		m.askDemote(in.ID)
 	case Tick:
+		m.noteHeard(in.Heard)
 		m.tick()
 	default:
 		m.fromLink(in)
@@ -282,7 +284,7 @@ func (m *Machine) fromLink(in Input) {
 
 // noteHeard takes over a sign of life.
 func (m *Machine) noteHeard(h Heard) {
-	if h == m.heard {
+	if h == m.heard || h.latest() == 0 {
 		return
 	}
 	m.heard = h

@@ -165,8 +165,11 @@ func (m *Machine) linkClosed(in Input) {
 	case final:
 		m.reported(st, bare)
 	case m.policyPhase() == policy.Attempting:
+		if !in.Bare {
+			st = in.Status // also a code that would leave the attempt alone if it were only reported
+		}
 		m.release(false)
-		m.failed(st) // also with a code that would leave the attempt alone if it were only reported
+		m.failed(st)
 	case m.policyPhase() == policy.Attached:
 		m.lost(st, bare)
 	case m.phase == reasoning:
