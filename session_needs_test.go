@@ -51,23 +51,43 @@ func TestDeadServerEndsOnTime(t *testing.T) {
 		first, outage end
 		refusal       policy.Refusal
 	}{
-		{"refuses at once", refused, nil,
-			end{5 * time.Minute, unavailable}, end{5 * time.Minute, unavailable}, policy.RefusedElapsed},
+		{
+			"refuses at once", refused, nil,
+			end{5 * time.Minute, unavailable},
+			end{5 * time.Minute, unavailable},
+			policy.RefusedElapsed,
+		},
 		{"refuses slowly", refused.After(3 * sec), nil, // the last attempt of a first connect is cut short
 			end{5 * time.Minute, timedOut}, end{5 * time.Minute, unavailable}, policy.RefusedElapsed},
-		{"hangs", hang("TLS"), nil,
-			end{5 * time.Minute, timedOut}, end{5 * time.Minute, timedOut}, policy.RefusedElapsed},
-		{"the reference's budget", refused, func(p *policy.Policy) { *p = policy.Reference() },
-			end{2 * time.Minute, unavailable}, end{2 * time.Minute, unavailable}, policy.RefusedElapsed},
-		{"four attempts", refused, func(p *policy.Policy) { p.Budget.Attempts = 4 },
-			end{at(3), unavailable}, end{at(4), unavailable}, policy.RefusedAttempts},
+		{
+			"hangs", hang("TLS"), nil,
+			end{5 * time.Minute, timedOut},
+			end{5 * time.Minute, timedOut},
+			policy.RefusedElapsed,
+		},
+		{
+			"the reference's budget", refused, func(p *policy.Policy) { *p = policy.Reference() },
+			end{2 * time.Minute, unavailable},
+			end{2 * time.Minute, unavailable},
+			policy.RefusedElapsed,
+		},
+		{
+			"four attempts", refused, func(p *policy.Policy) { p.Budget.Attempts = 4 },
+			end{at(3), unavailable},
+			end{at(4), unavailable},
+			policy.RefusedAttempts,
+		},
 		{"a backoff that gives up", refused, func(p *policy.Policy) {
 			p.NewBackOff = func(random func() float64) backoff.BackOff {
 				return policy.Limited(&policy.FullJitter{Short: sec, Long: 5 * sec, Random: random}, 3)
 			}
 		}, end{at(3), unavailable}, end{at(3), unavailable}, policy.RefusedBackoff},
-		{"no second try", refused, func(p *policy.Policy) { p.Budget.Elapsed = 0 },
-			end{0, unavailable}, end{0, lost}, policy.RefusedElapsed},
+		{
+			"no second try", refused, func(p *policy.Policy) { p.Budget.Elapsed = 0 },
+			end{0, unavailable},
+			end{0, lost},
+			policy.RefusedElapsed,
+		},
 	}
 	for _, tt := range tests {
 		for when, want := range map[string]end{"first connect": tt.first, "outage": tt.outage} {
@@ -437,15 +457,21 @@ func TestReasonsAreToldApart(t *testing.T) {
 		first status.Code
 	}{
 		{"left", func(s *session.Session, _ *sessiontest.Transport) { s.Stop() }, status.Left, observer.ByApplication, status.OK},
-		{"kicked", func(_ *session.Session, tr *sessiontest.Transport) { tr.Report(1, status.FromAudio(411)) },
-			status.AudioAttendeeRemoved, observer.ByStatus, status.AudioAttendeeRemoved},
+		{
+			"kicked", func(_ *session.Session, tr *sessiontest.Transport) { tr.Report(1, status.FromAudio(411)) },
+			status.AudioAttendeeRemoved, observer.ByStatus, status.AudioAttendeeRemoved,
+		},
 		{"ended", func(_ *session.Session, tr *sessiontest.Transport) {
 			tr.Closed(1, status.LayerSignaling, status.FromWebSocketClose(4410, status.Attached))
 		}, status.MeetingEnded, observer.ByStatus, status.MeetingEnded},
-		{"displaced", func(_ *session.Session, tr *sessiontest.Transport) { tr.Report(1, status.FromAudio(301)) },
-			status.AudioJoinedFromAnotherDevice, observer.ByStatus, status.AudioJoinedFromAnotherDevice},
-		{"network lost", func(_ *session.Session, tr *sessiontest.Transport) { silent(tr) },
-			status.TaskFailed, observer.ByPolicy, status.SignalingChannelClosedUnexpectedly},
+		{
+			"displaced", func(_ *session.Session, tr *sessiontest.Transport) { tr.Report(1, status.FromAudio(301)) },
+			status.AudioJoinedFromAnotherDevice, observer.ByStatus, status.AudioJoinedFromAnotherDevice,
+		},
+		{
+			"network lost", func(_ *session.Session, tr *sessiontest.Transport) { silent(tr) },
+			status.TaskFailed, observer.ByPolicy, status.SignalingChannelClosedUnexpectedly,
+		},
 		{"left while the network was lost", func(s *session.Session, tr *sessiontest.Transport) {
 			silent(tr)
 			advance(time.Minute)
@@ -1169,9 +1195,11 @@ func TestConfiguredTimeouts(t *testing.T) {
 // Wire values, whatever they are, have a defined outcome: the session ends, or
 // is connected again within a minute (G13).
 func TestAnyWireValue(t *testing.T) {
-	values := []int{math.MinInt, -1, 0, 1, 99, 100, 199, 200, 206, 207, 299, 300, 301, 302, 399, 400, 403, 404, 409, 410, 411, 412,
+	values := []int{
+		math.MinInt, -1, 0, 1, 99, 100, 199, 200, 206, 207, 299, 300, 301, 302, 399, 400, 403, 404, 409, 410, 411, 412,
 		499, 500, 503, 509, 510, 599, 600, 999, 1000, 1001, 1002, 1005, 1006, 1011, 1012, 1013, 1015, 2999, 3000, 4000,
-		4409, 4410, 4411, 4499, 4500, 4550, 4599, 4600, 65535, math.MaxInt}
+		4409, 4410, 4411, 4499, 4500, 4550, 4599, 4600, 65535, math.MaxInt,
+	}
 	from := map[string]func(int) status.Status{
 		"signaling": status.FromSignaling, "audio": status.FromAudio,
 		"close":        func(v int) status.Status { return status.FromWebSocketClose(v, status.Attached) },
