@@ -360,6 +360,7 @@ func FuzzRetries(f *testing.F) {
 	f.Add(int64(120), int64(120), 2, []byte("b0a5nn9tnr3n"))
 	f.Add(int64(-1), int64(0), -1, []byte("nbnxnRn"))
 	f.Add(int64(9), int64(-1), 1000, []byte("bnnnaaaxtrRbn"))
+	f.Add(int64(500), int64(30), 9, []byte("battwnnnnnnnnnnbn"))
 	f.Fuzz(func(t *testing.T, elapsed, idle int64, attempts int, calls []byte) {
 		if len(calls) > 128 {
 			return
@@ -401,6 +402,9 @@ func (p *plainAccounts) call(r *Retries, call byte, now time.Duration) {
 	case 'x':
 		r.Disable()
 		p.disabled = true
+	case 'w':
+		r.Renew()
+		*p = plainAccounts{budget: p.budget, alive: p.alive}
 	case 'r', 'R':
 		if call == 'r' {
 			r.Restart()
@@ -443,8 +447,7 @@ func checkRetries(t *testing.T, r *Retries, bo *counting, plain *plainAccounts, 
 	require.Equal(t, left, r.Left(now), "asking costs no budget")
 	checkLeft(t, left, want, plain.budget)
 	if at, limited := r.Deadline(); limited && !plain.disabled {
-		timeOver := why == RefusedElapsed || why == RefusedIdle
-		require.Equal(t, now >= at || plain.budget.Elapsed == 0 || plain.budget.Idle == 0, timeOver)
+		require.Equal(t, now >= at, why == RefusedElapsed)
 	}
 }
 

@@ -20,7 +20,9 @@ type promotion struct {
 // returns when that is acknowledged. The promotion ends with the connection,
 // at the latest: observers are told Demoted then. The error is ErrNotConnected,
 // ErrBusy, ErrStopped, errors.ErrUnsupported if the link is no Promoter, the
-// cause of ctx, or what the link's Promote returned, as a status.
+// cause of ctx, or what the link's Promote returned, as a status. A promotion
+// that outlasts ctx or the connect timeout may still be granted: observers are
+// told Promoted then, and until the call has returned another one is ErrBusy.
 func (s *Session) Promote(ctx context.Context, c Credentials) error {
 	return s.askPromotion(machine.Promote, promotion{ctx: ctx, credentials: c, answer: make(chan error, 1)})
 }
