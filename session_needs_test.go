@@ -1,9 +1,12 @@
 package holdfast_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -1189,6 +1192,59 @@ func TestConfiguredTimeouts(t *testing.T) {
 		synctest.Wait()
 		assert.Len(t, tr.Snapshot().Named("Close"), 1, "the loss is judged at once")
 		finish(t, s, &tr, &rec)
+	})
+}
+
+// A session may begin view-only, and stays so in every outage.
+func TestViewOnlyFromTheStart(t *testing.T) {
+	bubble(t, "view-only", func(t *testing.T) {
+		var tr sessiontest.Transport
+		var rec sessiontest.Recorder
+		cfg := production(&tr, &rec)
+		cfg.ViewOnly = true
+		s := start(t, cfg)
+		tr.Report(1, lost)
+		settle(time.Minute)
+		for _, a := range tr.Snapshot().Attempts() {
+			assert.True(t, a.ViewOnly)
+		}
+		for _, e := range sessiontest.Of[observer.Connected](&rec) {
+			assert.True(t, e.ViewOnly)
+		}
+		assert.True(t, s.Snapshot().ViewOnly)
+		assert.Empty(t, sessiontest.Of[observer.VideoSendUnavailable](&rec), "that is no news")
+		finish(t, s, &tr, &rec)
+	})
+}
+
+// A token shows up nowhere: not in the log of a whole life, not in any event, not
+// in what fmt, slog and JSON make of the credentials.
+func TestTokensAreHidden(t *testing.T) {
+	bubble(t, "tokens", func(t *testing.T) {
+		secret := session.Credentials{Attendee: "alice", Token: "t0psecret"}
+		var out bytes.Buffer
+		logger := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		tr := tour.transport()
+		var rec sessiontest.Recorder
+		cfg := production(tr, &rec, observer.Log{Logger: logger})
+		tour.config(&cfg)
+		s := newSession(t, cfg)
+		starting(s)
+		(&performance{scenario: tour, stage: stage{s, tr}}).perform()
+		require.NoError(t, s.Promote(t.Context(), secret))
+		finish(t, s, tr, &rec)
+		assert.Equal(t, secret, tr.Snapshot().Named("Promote")[1].Credentials, "the link gets it")
+
+		logger.Info("credentials", "credentials", secret)
+		fmt.Fprintf(&out, "%v %+v %#v %s", secret, secret, secret, secret)
+		require.NoError(t, json.NewEncoder(&out).Encode(secret))
+		for _, e := range rec.Events() {
+			b, err := observer.Marshal(e)
+			require.NoError(t, err)
+			out.Write(b)
+		}
+		assert.Contains(t, out.String(), "alice")
+		assert.NotContains(t, out.String(), secret.Token)
 	})
 }
 

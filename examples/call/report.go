@@ -37,7 +37,7 @@ func writeJSON(w io.Writer, results []result) error {
 // writeTable writes the results for a person.
 func writeTable(w io.Writer, results []result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nfault\texpected\toutcome\tdetect\trecover\tattempts\t")
+	fmt.Fprintln(t, "\nfault\texpected\toutcome\tdetect\trecover\tattempts\tverdict")
 	for _, r := range results {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.Fault, r.Expected, r.Outcome,
 			seconds(r.Detect), seconds(r.Recover), r.Attempts, verdict(r))
@@ -53,8 +53,11 @@ func verdict(r result) string {
 }
 
 func seconds(d time.Duration) string {
-	if d == 0 {
+	switch {
+	case d == 0:
 		return "-"
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 	}
 	return fmt.Sprintf("%.3f s", d.Seconds())
 }
