@@ -133,16 +133,7 @@ func (st *stage) join(ctx context.Context) error {
 }
 
 // settle lets the health policies' initial wait pass.
-func (st *stage) settle(ctx context.Context) error {
-	timer := time.NewTimer(healthWait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+func (st *stage) settle(ctx context.Context) error { return pause(ctx, healthWait) }
 
 // note keeps an event for those who wait for one.
 func (st *stage) note(e observer.Event) {
