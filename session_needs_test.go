@@ -335,7 +335,7 @@ func fateOf(t *testing.T, s *session.Session, rec *sessiontest.Recorder, tr *ses
 	if last.ViewOnly {
 		fate += " [view-only]"
 	}
-	if last.WithoutTransforms {
+	if last.NoTransforms {
 		fate += " [without transforms]"
 	}
 	return fate

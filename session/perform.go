@@ -62,7 +62,7 @@ func (s *Session) open(e *machine.Effect) {
 	s.owned.heard = l.reporter.heard
 	go s.connect(l, Attempt{
 		Epoch: e.Epoch, Number: e.Attempt.Number, Level: e.Attempt.Level, Cause: e.Attempt.Cause,
-		ViewOnly: e.Attempt.ViewOnly, WithoutTransforms: e.Attempt.WithoutTransforms, Timeout: e.Attempt.Timeout,
+		ViewOnly: e.Attempt.ViewOnly, NoTransforms: e.Attempt.WithoutTransforms, Timeout: e.Attempt.Timeout,
 	})
 }
 

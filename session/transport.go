@@ -44,9 +44,9 @@ type Attempt struct {
 	Cause status.Status
 	// ViewOnly asks for a link that receives video but sends none.
 	ViewOnly bool
-	// WithoutTransforms asks for a link without media transforms, after they
+	// NoTransforms asks for a link without media transforms, after they
 	// have failed.
-	WithoutTransforms bool
+	NoTransforms bool
 	// Timeout is how long it may take. The context has no deadline of its own:
 	// it is cancelled at that time.
 	Timeout time.Duration

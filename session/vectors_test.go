@@ -72,7 +72,7 @@ func requireAsModelled(t *testing.T, m *ourModel, r scriptRun) {
 	}
 	var asked []modelAttempt
 	for _, a := range r.attempts {
-		asked = append(asked, modelAttempt{a.ViewOnly, a.WithoutTransforms})
+		asked = append(asked, modelAttempt{a.ViewOnly, a.NoTransforms})
 	}
 	assert.Equal(t, m.asked, asked, "what each attempt is asked for")
 }
