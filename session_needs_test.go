@@ -1355,4 +1355,17 @@ func TestAttemptLostThenRefusedForGood(t *testing.T) {
 		assert.ErrorIs(t, s.Err(), status.MeetingEnded)
 		finish(t, s, tr, &rec)
 	})
+	bubble(t, "out of time", func(t *testing.T) {
+		tr := sessiontest.Script(sessiontest.Func(func(ctx context.Context, _ session.Attempt, _ *session.Reporter) error {
+			<-ctx.Done()
+			return fmt.Errorf("join: %w (%w)", status.MeetingEnded, ctx.Err())
+		}))
+		s := newSession(t, production(tr))
+		starting(s)
+		endsAfter(t, s, connectTimeout)
+		assert.ErrorIs(t, s.Err(), status.MeetingEnded)
+		assert.NotErrorIs(t, s.Err(), context.Canceled, "the context was ours")
+		assert.ErrorContains(t, s.Err(), "join")
+		verify(t, s, tr)
+	})
 }

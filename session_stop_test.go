@@ -919,6 +919,21 @@ func TestStopCancelsConnect(t *testing.T) {
 	})
 }
 
+// What a call returns that Stop has cancelled is no failure, however fast it is.
+func TestStopIsNoFailure(t *testing.T) {
+	for range 200 {
+		tr := sessiontest.Script(hang("join"))
+		var rec sessiontest.Recorder
+		s := newSession(t, sessiontest.Quick(tr, &rec))
+		starting(s)
+		require.NoError(t, tr.WaitHanging(t.Context(), "join"))
+		s.Stop()
+		<-s.Done()
+		require.Equal(t, []string{"Connecting", "AttemptStarted", "Stopped"}, rec.Names())
+		require.NoError(t, tr.WaitIdle(t.Context()))
+	}
+}
+
 // A session that nobody starts costs nothing and needs no end (G11).
 func TestNeverStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
