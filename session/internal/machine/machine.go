@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -86,12 +87,11 @@ type Machine struct {
 	update            update
 	ops               uint64 // the last ID given to an update
 
-	monitor      health.Monitor
-	pinger       health.Pinger
-	reconnection health.Reconnection
-	audio        health.UnusableAudio
-	rtt          time.Duration
-	heard        Heard
+	monitor health.Monitor
+	pinger  health.Pinger
+	quality quality
+	rtt     time.Duration
+	heard   Heard
 
 	ending *ending // set once, when the session begins to end
 }
@@ -146,18 +146,14 @@ type ending struct {
 func New(cfg *Config) *Machine {
 	m := &Machine{
 		cfg: cfg, table: transitions, state: observer.StateIdle, viewOnly: cfg.ViewOnly,
-		pinger: health.NewPinger(cfg.PingInterval),
-	}
-	if !cfg.Health.Off {
-		m.reconnection = health.NewReconnection(cfg.Health.Reconnection)
-		m.audio = health.NewUnusableAudio(cfg.Health.UnusableAudio)
+		pinger: health.NewPinger(cfg.PingInterval), quality: newQuality(&cfg.Health),
 	}
 	m.retries = policy.NewRetries(cfg.Policy.Budget, cfg.Policy.BackOff(cfg.Random))
 	return m
 }
 
-// Clone gives an independent copy, apart from the backoff and the random
-// source, which the copies share.
+// Clone gives an independent copy, apart from the backoff, the random source
+// and the custom health policies, which the copies share.
 func (m *Machine) Clone() *Machine {
 	c := *m
 	c.monitor = m.monitor.Clone()
@@ -166,14 +162,14 @@ func (m *Machine) Clone() *Machine {
 }
 
 // Handle takes one input and returns what is to be done, in order. A panic in
-// what is plugged into the policy ends the session with RealtimeApiFailed
-// instead of leaving Handle.
+// what is plugged into the policy, or in a custom health policy, ends the
+// session with RealtimeApiFailed instead of leaving Handle.
 func (m *Machine) Handle(now Instant, in Input) (effects []Effect) {
 	returned := false
 	defer func() {
 		if p := recover(); p != nil {
 			m.fault(status.New(status.RealtimeApiFailed, &observer.PanicError{
-				Where: "policy", Value: p, Stack: debug.Stack(),
+				Where: cmp.Or(m.quality.asking, "policy"), Value: p, Stack: debug.Stack(),
 			}))
 		} else if !returned {
 			return // with runtime.Goexit: the next Handle gives what there is so far

@@ -1,47 +1,20 @@
 package machine
 
 import (
-	"errors"
-
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
-	"github.com/holdfast-go/holdfast/policy/status"
 )
 
-// sampled takes one health sample. It is evaluated once, and only while
-// connected; the data are kept in every state.
+// sampled takes one health sample. It is assessed once, and only while connected;
+// the data are kept in every state.
 func (m *Machine) sampled(s *health.Sample) {
 	accepted, traffic := m.monitor.Sample(m.now.Mono, *s)
 	if traffic {
 		m.retries.Alive(m.now.Mono)
 	}
-	if !accepted || m.state != observer.StateConnected {
-		return
+	if accepted && m.state == observer.StateConnected {
+		m.assess(s.VideoTiles > 0)
 	}
-	data := m.monitor.Data()
-	if healthy, changed := m.audio.Evaluate(m.now.Mono, data); changed {
-		m.audioChanged(healthy, s.VideoTiles > 0)
-	}
-	if healthy, changed := m.reconnection.Evaluate(m.now.Mono, data); changed && !healthy {
-		m.unhealthy()
-	}
-}
-
-func (m *Machine) audioChanged(healthy, videoShown bool) {
-	switch {
-	case healthy:
-		m.tell(observer.ConnectionGood{Header: m.here()})
-	case videoShown:
-		m.tell(observer.VideoStopSuggested{Header: m.here()})
-	default:
-		m.tell(observer.ConnectionPoor{Header: m.here()})
-	}
-}
-
-// unhealthy asks for a reconnect on behalf of the health policy, in words.
-func (m *Machine) unhealthy() {
-	why := m.reconnection.Reason(m.monitor.Data())
-	m.reported(status.New(status.ConnectionHealthReconnect, errors.New(why)), false)
 }
 
 // ping sends the next ping and judges the one before it.
@@ -57,8 +30,8 @@ func (m *Machine) ping() {
 		return
 	}
 	m.monitor.MissedPong()
-	if m.reconnection.Dead(m.now.Mono, m.monitor.Data()) {
-		m.unhealthy()
+	if data := m.monitor.Data(); m.quality.reconnection.Dead(m.now.Mono, data) {
+		m.unhealthy(m.quality.reconnection.Reason(data))
 	}
 }
 
