@@ -16,7 +16,7 @@ const drainBatch = 64
 // it already.
 func (s *Session) post(in machine.Input) {
 	switch in.Kind {
-	case machine.Reported, machine.LinkClosed, machine.Present:
+	case machine.Reported, machine.LinkClosed, machine.Present, machine.Doubted:
 		drain, taken := s.box.putReport(in, s.classes())
 		if !taken {
 			s.stale.Add(1)
@@ -41,6 +41,20 @@ func (s *Session) postSample(epoch uint64, sample *health.Sample) {
 // postPong replaces the pong that waits.
 func (s *Session) postPong(epoch, id uint64) {
 	if s.box.putPong(epoch, id) {
+		s.drain()
+	}
+}
+
+// postProbed replaces the probe answer that waits.
+func (s *Session) postProbed(epoch, id uint64) {
+	if s.box.putProbed(epoch, id) {
+		s.drain()
+	}
+}
+
+// postExpected replaces the expectation that waits.
+func (s *Session) postExpected(epoch uint64, e health.Expectation) {
+	if s.box.putExpected(epoch, e) {
 		s.drain()
 	}
 }

@@ -15,6 +15,7 @@ type life struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	pinging  atomic.Bool
+	probing  atomic.Bool
 	// link and can are set, under the session's lock, before Opened is posted.
 	link Link
 	can  abilities
@@ -80,6 +81,7 @@ func (s *Session) bury(l *life, cause error) {
 // abilities are the optional things that a link can do; nil: it cannot.
 type abilities struct {
 	pinger   Pinger
+	prober   MediaProber
 	updater  Updater
 	promoter Promoter
 	leaver   Leaver
@@ -87,6 +89,7 @@ type abilities struct {
 
 func abilitiesOf(l Link) (a abilities) {
 	a.pinger, _ = abilityOf[Pinger](l)
+	a.prober, _ = abilityOf[MediaProber](l)
 	a.updater, _ = abilityOf[Updater](l)
 	a.promoter, _ = abilityOf[Promoter](l)
 	a.leaver, _ = abilityOf[Leaver](l)
@@ -97,6 +100,9 @@ func abilitiesOf(l Link) (a abilities) {
 func (a abilities) bits() (bits machine.Abilities) {
 	if a.pinger != nil {
 		bits |= machine.CanPing
+	}
+	if a.prober != nil {
+		bits |= machine.CanProbe
 	}
 	if a.updater != nil {
 		bits |= machine.CanUpdate

@@ -21,11 +21,15 @@ type mailbox struct {
 	next    int  // index of the oldest input in queue
 	running bool // somebody drains
 	said    said // in reports, since the queue was last empty
-	// Of samples and pongs only the newest waits.
+	// Of samples, pongs, probe answers and expectations only the newest waits.
 	sample      health.Sample
 	sampleEpoch uint64 // 0: none waits
 	pong        uint64
 	pongEpoch   uint64 // 0: none waits
+	probe       uint64
+	probeEpoch  uint64 // 0: none waits
+	expect      health.Expectation
+	expectEpoch uint64 // 0: none waits
 }
 
 // put queues an input and reports whether the caller must drain.
@@ -71,8 +75,11 @@ func (s *said) news(epoch uint64, what uint16) bool {
 
 // consequence is a bit for what a report may lead to, and 0 if that is nothing.
 func consequence(in *machine.Input, classes policy.Classes) uint16 {
-	if in.Kind == machine.Present {
+	switch in.Kind {
+	case machine.Present:
 		return 1
+	case machine.Doubted:
+		return consequenceOfDoubt << in.Layer
 	}
 	class := classes.Of(in.Status.Code)
 	switch {
@@ -85,6 +92,10 @@ func consequence(in *machine.Input, classes policy.Classes) uint16 {
 	}
 	return 1 << class
 }
+
+// consequenceOfDoubt is the bit of a doubt about layer 0; those of the classes
+// are below it.
+const consequenceOfDoubt = 1 << 10
 
 // putSample replaces the sample that waits.
 func (b *mailbox) putSample(epoch uint64, sample *health.Sample) (drain bool) {
@@ -102,14 +113,30 @@ func (b *mailbox) putPong(epoch, id uint64) (drain bool) {
 	return b.claim()
 }
 
+// putProbed replaces the probe answer that waits.
+func (b *mailbox) putProbed(epoch, id uint64) (drain bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probe, b.probeEpoch = id, epoch
+	return b.claim()
+}
+
+// putExpected replaces the expectation that waits.
+func (b *mailbox) putExpected(epoch uint64, e health.Expectation) (drain bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.expect, b.expectEpoch = e, epoch
+	return b.claim()
+}
+
 func (b *mailbox) claim() bool {
 	mine := !b.running
 	b.running = true
 	return mine
 }
 
-// take moves the next input into in: the newest pong first, then queued ones,
-// then the newest sample, which goes to sample. When there is none the mailbox
+// take moves the next input into in: the newest answers first, then what is
+// expected, then queued ones, then the newest sample, which goes to sample. When there is none the mailbox
 // is idle again and take reports false.
 func (b *mailbox) take(in *machine.Input, sample *health.Sample) bool {
 	b.mu.Lock()
@@ -118,6 +145,12 @@ func (b *mailbox) take(in *machine.Input, sample *health.Sample) bool {
 	case b.pongEpoch != 0: // a flood of reports must not make it late
 		*in = machine.Input{Kind: machine.Ponged, Epoch: b.pongEpoch, ID: b.pong}
 		b.pongEpoch = 0
+	case b.probeEpoch != 0:
+		*in = machine.Input{Kind: machine.Probed, Epoch: b.probeEpoch, ID: b.probe}
+		b.probeEpoch = 0
+	case b.expectEpoch != 0:
+		*in = machine.Input{Kind: machine.Expected, Epoch: b.expectEpoch, Expect: b.expect}
+		b.expectEpoch = 0
 	case b.next < len(b.queue):
 		*in = b.queue[b.next]
 		b.queue[b.next] = machine.Input{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
@@ -41,6 +42,10 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 	case machine.Ping:
 		if l.pinging.CompareAndSwap(false, true) {
 			go s.ping(l, e.ID)
+		}
+	case machine.Probe:
+		if l.probing.CompareAndSwap(false, true) {
+			go s.probe(l, e.ID)
 		}
 	case machine.Update:
 		ctx, cancel := context.WithCancel(l.ctx)
@@ -161,19 +166,45 @@ func sayGoodbye(ctx context.Context, leaver Leaver, limit time.Duration) {
 	}
 }
 
-// ping sends one ping. Only a panic or a missing ability is reported: the
-// verdict is the core's, by the pong that comes or does not.
+// ping sends one ping.
 func (s *Session) ping(l *life, id uint64) {
-	ctx, cancel := context.WithTimeout(l.ctx, s.cfg.PingInterval)
-	guard("Pinger.Ping", func() error { return l.can.pinger.Ping(ctx, id) }, func(err error) {
+	s.ask(l, question{
+		where: "Pinger.Ping", limit: s.cfg.PingInterval, busy: &l.pinging, cannot: machine.CannotPing,
+		send: func(ctx context.Context) error { return l.can.pinger.Ping(ctx, id) },
+	})
+}
+
+// probe sends one media probe.
+func (s *Session) probe(l *life, id uint64) {
+	s.ask(l, question{
+		where: "MediaProber.ProbeMedia", limit: s.cfg.Health.Detector.ProbeTimeout, busy: &l.probing, cannot: machine.CannotProbe,
+		send: func(ctx context.Context) error { return l.can.prober.ProbeMedia(ctx, id) },
+	})
+}
+
+// question is a call that asks the other side for an answer which comes, or does
+// not, through the reporter.
+type question struct {
+	where  string
+	limit  time.Duration
+	busy   *atomic.Bool // set while it runs
+	cannot machine.Kind // what to tell the core of a missing ability
+	send   func(context.Context) error
+}
+
+// ask puts one question. Only a panic or a missing ability is reported: the
+// verdict is the core's, by the answer that comes or does not.
+func (s *Session) ask(l *life, q question) {
+	ctx, cancel := context.WithTimeout(l.ctx, q.limit)
+	guard(q.where, func() error { return q.send(ctx) }, func(err error) {
 		cancel()
-		l.pinging.Store(false)
+		q.busy.Store(false)
 		var panicked *observer.PanicError
 		switch {
 		case errors.As(err, &panicked):
 			s.post(machine.Input{Kind: machine.Reported, Epoch: l.epoch, Status: status.New(status.TaskFailed, err)})
 		case errors.Is(err, errors.ErrUnsupported):
-			s.post(machine.Input{Kind: machine.CannotPing, Epoch: l.epoch})
+			s.post(machine.Input{Kind: q.cannot, Epoch: l.epoch})
 		}
 	})
 }

@@ -60,6 +60,30 @@ func (r *Reporter) Pong(id uint64) {
 	}
 }
 
+// Probed reports the answer to the media probe with this id.
+func (r *Reporter) Probed(id uint64) {
+	r.Alive(status.LayerMedia)
+	if r.live() {
+		r.s.postProbed(r.epoch, id)
+	}
+}
+
+// Expect declares what should come in on the media path from now on; it holds
+// for this link until the next call. The newest call counts. A link that never
+// calls it has declared health.ExpectUnknown.
+func (r *Reporter) Expect(e health.Expectation) {
+	if r.live() {
+		r.s.postExpected(r.epoch, e)
+	}
+}
+
+// Doubt reports bad evidence about a layer that is no verdict, such as the ICE
+// state "disconnected": the session does not act on it, but looks at the link at
+// once instead of waiting for the silence to show. Why is for events and logs.
+func (r *Reporter) Doubt(layer status.Layer, why error) {
+	r.report(machine.Input{Kind: machine.Doubted, Layer: layer, Status: status.Status{Layer: layer, Cause: why}})
+}
+
 // Sample reports one health sample, about once a second. If samples come
 // faster than they are judged, the newest one counts.
 func (r *Reporter) Sample(hs health.Sample) {

@@ -74,6 +74,17 @@ type (
 		Ping(ctx context.Context, id uint64) error
 	}
 
+	// MediaProber asks the media path for a sign of life, which proves it in one
+	// round trip, however quiet the call is.
+	MediaProber interface {
+		// ProbeMedia sends the probe with this id, such as a STUN binding request on
+		// the selected candidate pair (RFC 8445 section 7). The answer is reported with
+		// Reporter.Probed(id), by ProbeMedia itself or later; an error is no verdict,
+		// the missing answer is. Probes go out several times a second, one call at a
+		// time: it should send and return. The context ends with the probe timeout.
+		ProbeMedia(ctx context.Context, id uint64) error
+	}
+
 	// Updater changes an open link. One call runs at a time.
 	Updater interface {
 		// Update brings the change about and returns when it is in force. An

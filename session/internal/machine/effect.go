@@ -27,6 +27,7 @@ const (
 	CancelPromotion            // Epoch: end of its time or of its link
 	Settle                     // ID, Outcome, Status: answer the application's Promote or Demote
 	Finish                     // -: Stopped was told, nothing follows
+	Probe                      // Epoch, ID: send a media probe
 	effectEnd
 )
 
@@ -34,7 +35,7 @@ var effectNames = [effectEnd]string{
 	Open: "open", CancelOpen: "cancel-open", CloseLink: "close-link", Notify: "notify", Ping: "ping",
 	Update: "update", CancelUpdate: "cancel-update", CallPromote: "promote", CallDemote: "demote",
 	CancelPromotion: "cancel-promotion",
-	Settle:          "settle", Finish: "finish",
+	Settle:          "settle", Finish: "finish", Probe: "probe",
 }
 
 // String returns the name that the JSON form has.

@@ -41,6 +41,10 @@ const (
 	Fault            // Status: code of the application panicked
 	Tick             // -: a deadline has come
 	CannotPing       // Epoch: the link has not got the ability after all
+	Probed           // Epoch, ID: the answer to a media probe
+	CannotProbe      // Epoch: the link has not got the ability after all
+	Expected         // Epoch, Expect: what should come in on the media path
+	Doubted          // Epoch, Layer, Status: bad evidence that is no verdict
 	kindEnd
 )
 
@@ -49,7 +53,7 @@ var kindNames = [kindEnd]string{
 	CloseDone: "close-done", Sampled: "sample", Ponged: "pong", Present: "present", UpdateDone: "update-done",
 	Promote: "promote", PromoteDone: "promote-done", Demote: "demote", DemoteDone: "demote-done",
 	Reconnect: "reconnect", Stop: "stop", Fault: "fault", Tick: "tick",
-	CannotPing: "cannot-ping",
+	CannotPing: "cannot-ping", Probed: "probed", CannotProbe: "cannot-probe", Expected: "expected", Doubted: "doubted",
 }
 
 // String returns the name that the JSON form has.
@@ -73,6 +77,7 @@ const (
 	CanPing Abilities = 1 << iota
 	CanUpdate
 	CanPromote
+	CanProbe
 )
 
 // Heard is when inbound bytes were last noted on each layer of the present
@@ -97,7 +102,9 @@ type Input struct {
 	// Bare says that the closed layer gave no reason, so that one may follow.
 	Bare bool `json:"bare,omitempty"`
 	// Unsupported says that the operation returned errors.ErrUnsupported.
-	Unsupported bool  `json:"unsupported,omitempty"`
+	Unsupported bool `json:"unsupported,omitempty"`
+	// Expect is what a link declares.
+	Expect health.Expectation `json:"expect,omitempty"`
 	Heard       Heard `json:"heard,omitzero"`
 	// Sample is read during Handle only; it is a pointer so that the other
 	// inputs stay small.

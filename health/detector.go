@@ -1,0 +1,205 @@
+package health
+
+import "time"
+
+// Detector finds dead links: it holds the answers that a link gives, and the
+// bytes that come in over it, against what should be there, and finds the media
+// path dead, signaling dead, or both. The zero value is switched off; make one
+// with NewDetector for each link.
+//
+// Silence makes it suspicious; suspicion asks both layers at once and often; only
+// what the layers say together becomes a verdict. Any inbound byte, and any
+// answer, is life. It sends nothing itself: call Tick at the time that Due gives
+// and send what it asks for. It must be told of what came in before it is ticked.
+type Detector struct {
+	limits *DetectorConfig // effective; nil: switched off
+
+	running  bool
+	canPing  bool
+	canProbe bool
+	expect   Expectation
+	due      time.Duration // of the next tick
+	path     path
+
+	// mediaFrom and signalingFrom are when the silence of the layer began: at its
+	// last inbound byte, or later, when silence before that proves nothing.
+	mediaFrom, signalingFrom time.Duration
+	// answeredFrom is the same of answers to media probes, which other bytes on the
+	// media path do not end: a path may be dead in one direction.
+	answeredFrom time.Duration
+	heard        bool // anything at all has come in on the media path
+	answered     bool // any media probe was ever answered: the probe works here
+	unanswered   int  // probes sent since answeredFrom
+
+	probeDue time.Duration
+	ping     question // on signaling; one at a time
+	pong     question // the last one that was answered
+
+	longest   time.Duration // longest silence that media has come back from
+	longestAt time.Duration // when that was, or when it was last halved
+
+	doubt     Layers // bad evidence of the link's own
+	suspected Layers // told in a Step
+	since     time.Duration
+	dead      Layers        // told in a Step; the detector then only looks for healing
+	deadAt    time.Duration // when
+	oneWay    bool          // media was found dead though bytes came in
+}
+
+// question is a ping.
+type question struct {
+	id      uint64
+	sent    time.Duration
+	waiting bool
+	rtt     time.Duration // once answered
+	quick   bool          // it was answered about as fast as usual
+}
+
+// firstPing is where the ids of a detector's pings begin, out of the way of
+// those of a Pinger, and small enough for a number in any language's JSON.
+const firstPing = 1 << 32
+
+// NewDetector gives a stopped detector with the settings of c, zero fields standing
+// for the defaults. With fields that Config.Validate refuses it is switched off.
+func NewDetector(c DetectorConfig) Detector {
+	c = c.withDefaults()
+	if c.Off || c.validate() != nil {
+		return Detector{}
+	}
+	return Detector{limits: &c}
+}
+
+// Start begins to watch a link that has just been opened, and what it can do.
+func (d *Detector) Start(now time.Duration, canPing, canProbe bool) {
+	if d.limits == nil {
+		return
+	}
+	*d = Detector{
+		limits: d.limits, running: true, expect: d.expect,
+		canPing: canPing && d.limits.PingIdle > 0, canProbe: canProbe && d.limits.ProbeEvery > 0,
+		ping: question{id: max(d.ping.id, firstPing)}, path: path{last: d.path.last, settled: d.path.last, since: now},
+		mediaFrom: now, signalingFrom: now, answeredFrom: now, probeDue: now, longestAt: now, due: now,
+	}
+}
+
+// Stop ends watching. Nothing is due any more.
+func (d *Detector) Stop() { d.running = false }
+
+// Running says whether a link is being watched.
+func (d *Detector) Running() bool { return d.running }
+
+// Due gives the time of the next tick, false if there will be none.
+func (d *Detector) Due() (time.Duration, bool) { return d.due, d.running }
+
+// Judges says which layers the detector would find dead by itself: those it can
+// ask, or of which it knows what should come in.
+func (d *Detector) Judges() (l Layers) {
+	if d.running && d.mediaArmed() {
+		l |= Media
+	}
+	if d.running && d.canPing {
+		l |= Signaling
+	}
+	return l
+}
+
+// Expect takes what the link declares; it holds across Start. Losing
+// an expectation ends the silence that counted under it.
+func (d *Detector) Expect(now time.Duration, e Expectation) {
+	if e != d.expect && !d.probing() {
+		d.mediaFrom = max(d.mediaFrom, now)
+	}
+	d.expect = e
+}
+
+// CannotProbe and CannotPing say that the link has not got the ability after all.
+func (d *Detector) CannotProbe() { d.canProbe, d.answered = false, false }
+
+// CannotPing is CannotProbe for pings.
+func (d *Detector) CannotPing() { d.canPing, d.ping.waiting = false, false }
+
+// Doubt takes bad evidence about a layer that is no verdict, such as ICE state
+// "disconnected": the layer is asked at once. It passes with the next sign of life.
+func (d *Detector) Doubt(now time.Duration, l Layers) {
+	if d.running {
+		d.doubt |= l & Both
+		d.due = now
+	}
+}
+
+// HeardMedia takes the time of an inbound byte on the media path. An older one
+// than the last, or none, changes nothing.
+func (d *Detector) HeardMedia(at time.Duration) {
+	if !d.running || at <= 0 || at < d.mediaFrom {
+		return
+	}
+	d.heard = true
+	d.mediaFrom = at
+}
+
+// HeardSignaling is HeardMedia for signaling.
+func (d *Detector) HeardSignaling(at time.Duration) {
+	if d.running {
+		d.signalingFrom = max(d.signalingFrom, at)
+	}
+}
+
+// Probed takes the answer to a media probe. Only the first answer to a probe
+// that is waited for counts.
+func (d *Detector) Probed(id uint64, now time.Duration) {
+	if _, ok := d.path.answer(id, now); !ok || !d.running {
+		return
+	}
+	d.answered, d.unanswered, d.answeredFrom = true, 0, max(d.answeredFrom, now)
+	d.doubt &^= Media
+	d.noteGap(now)
+	d.HeardMedia(now)
+}
+
+// Pong takes the answer to a ping that Tick has asked for, and gives its round
+// trip. It is false for any other.
+func (d *Detector) Pong(id uint64, now time.Duration) (rtt time.Duration, ok bool) {
+	if !d.running || !d.ping.waiting || id != d.ping.id {
+		return 0, false
+	}
+	q := &d.ping
+	q.waiting, q.rtt = false, between(q.sent, now)
+	q.quick = q.rtt <= d.quickest()
+	d.path.note(&d.path.ping, q.rtt, now)
+	d.pong = *q
+	d.doubt &^= Signaling
+	d.HeardSignaling(now)
+	return q.rtt, true
+}
+
+// quickest is the round trip up to which a pong counts as quick.
+func (d *Detector) quickest() time.Duration {
+	if d.path.ping == 0 {
+		return d.limits.Suspicion
+	}
+	return min(slow(d.path.ping), d.limits.ProbeTimeout)
+}
+
+// Void says that the silence so far proves nothing, because this machine was not
+// running for so long: every silence counts from now on, and both layers are
+// asked at once.
+func (d *Detector) Void(now, paused time.Duration) {
+	if !d.running {
+		return
+	}
+	d.mediaFrom, d.answeredFrom, d.signalingFrom = now, now, now
+	d.probeDue, d.ping.waiting, d.pong = now, false, question{}
+	d.unanswered, d.longestAt = 0, now
+	d.path.forget()
+	d.path.pause = paused
+	d.path.soil(now)
+	d.due = now
+}
+
+// probing says whether the link has shown that its media probes are answered.
+func (d *Detector) probing() bool { return d.canProbe && d.answered }
+
+// mediaArmed says whether silence of the media path proves anything.
+func (d *Detector) mediaArmed() bool {
+	return d.probing() || d.heard && (d.expect == ExpectMedia || d.expect == ExpectKeepalives)
+}

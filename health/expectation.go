@@ -1,0 +1,37 @@
+package health
+
+// Expectation says what should be coming in on the media path while it works,
+// so that silence which is no fault is not taken for one: a muted or silent
+// room (DTX), nobody else there, no tracks. Its text form is stable.
+type Expectation uint8
+
+const (
+	// ExpectUnknown: nothing was declared. Silence of the media path proves nothing
+	// then, unless media probes stay unanswered, too. The zero value.
+	ExpectUnknown Expectation = iota
+	// ExpectMedia: packets come in all the time, with pauses well below a second.
+	ExpectMedia
+	// ExpectKeepalives: nobody may be talking, but the path is kept alive: something
+	// comes in at least every few seconds (ICE consent checks, RFC 7675; RTCP).
+	ExpectKeepalives
+	// ExpectNothing: it may be silent for ever. Only unanswered media probes say that
+	// the path is dead.
+	ExpectNothing
+)
+
+var expectationNames = names{"unknown", "media", "keepalives", "nothing"}
+
+// String gives the expectation in one word; an undefined value shows its number.
+func (e Expectation) String() string { return expectationNames.format("Expectation", int(e)) }
+
+// MarshalText gives what String gives and never fails.
+func (e Expectation) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads the text of a defined expectation; the error names anything else.
+func (e *Expectation) UnmarshalText(text []byte) error {
+	i, err := expectationNames.parse("expectation", text)
+	if err == nil {
+		*e = Expectation(i)
+	}
+	return err
+}

@@ -1,0 +1,130 @@
+package health
+
+import (
+	"math"
+	"math/bits"
+	"time"
+)
+
+// probeRing is how many media probes are remembered. At ProbeFast that is more
+// than ProbeTimeout.
+const probeRing = 32
+
+// path is what is known of the quality of the path under a link: how its answers
+// were, not whether one is missing now. The zero value is a path of which
+// nothing is known.
+type path struct {
+	sent     [probeRing]time.Duration // by id; valid for the newest probeRing ids
+	answered uint32                   // by id, as bits
+	last     uint64                   // id of the newest probe; 0 = none
+	settled  uint64                   // ids up to this are answered, lost or forgotten
+
+	loss  float64       // share of lost probes, of about the last lossMemory
+	probe time.Duration // fastest round trip of late, of probes; 0 = none yet
+	ping  time.Duration // the same of pings
+	dirty Moment        // when something was last lost or slow
+	pause time.Duration // length of the last pause of this machine
+	since time.Duration // when the path was first used
+}
+
+// lossMemory is how many probes the loss is averaged over.
+const lossMemory = 128
+
+// send notes a probe and gives its id. The oldest one gives way.
+func (p *path) send(now time.Duration) uint64 {
+	p.last++
+	if p.last-p.settled > probeRing {
+		p.settle(now)
+	}
+	p.sent[p.last%probeRing] = now
+	p.answered &^= 1 << (p.last % probeRing)
+	return p.last
+}
+
+// answer notes the answer to a probe and says whether it is one that is waited
+// for. It gives the round trip.
+func (p *path) answer(id uint64, now time.Duration) (rtt time.Duration, ok bool) {
+	if id <= p.settled || id > p.last {
+		return 0, false
+	}
+	bit := uint32(1) << (id % probeRing)
+	if p.answered&bit != 0 {
+		return 0, false
+	}
+	p.answered |= bit
+	rtt = between(p.sent[id%probeRing], now)
+	p.note(&p.probe, rtt, now)
+	return rtt, true
+}
+
+// expire counts as lost what has waited for longer than the timeout.
+func (p *path) expire(now, timeout time.Duration) {
+	for p.settled < p.last && later(p.sent[(p.settled+1)%probeRing], timeout) <= now {
+		p.settle(now)
+	}
+}
+
+// settle closes the account of the oldest probe.
+func (p *path) settle(now time.Duration) {
+	p.settled++
+	lost := 0.0
+	if p.answered&(1<<(p.settled%probeRing)) == 0 {
+		lost = 1
+		p.soil(now)
+	}
+	p.loss += (lost - p.loss) / lossMemory
+}
+
+// forget takes back every question that waits: its answer was not to be had.
+func (p *path) forget() { p.settled = p.last }
+
+// waiting counts the probes that wait for an answer.
+func (p *path) waiting() int {
+	n := int(p.last - p.settled)
+	for id := p.settled + 1; id <= p.last; id++ {
+		n -= bits.OnesCount32(p.answered & (1 << (id % probeRing)))
+	}
+	return n
+}
+
+// note takes in a round trip and marks the path if it is slow. The fastest one
+// rises slowly, so that a longer path becomes the usual one.
+func (p *path) note(fastest *time.Duration, rtt, now time.Duration) {
+	if *fastest == 0 {
+		*fastest = max(rtt, 1)
+		return
+	}
+	if rtt > slow(*fastest) {
+		p.soil(now)
+	}
+	*fastest = max(min(rtt, *fastest+*fastest/64), 1)
+}
+
+// slow is the round trip above which an answer was held up on its way.
+func slow(fastest time.Duration) time.Duration { return 2*fastest + 150*time.Millisecond }
+
+func (p *path) soil(now time.Duration) { p.dirty = At(now) }
+
+// clean says whether nothing was lost or slow for a while.
+func (p *path) clean(now time.Duration, c *DetectorConfig) bool {
+	return now >= later(p.since, c.CleanFor/6) && !p.dirty.within(now, c.CleanFor)
+}
+
+// patience is the age of an unanswered ping that proves signaling dead on a path
+// that is not clean. A reliable connection doubles its retransmission timeout
+// with every loss in a row, so n losses take about 2^n timeouts; n is chosen so
+// that a live connection is that unlucky once in 1e8 pings.
+func (p *path) patience() time.Duration {
+	oneWay := min(max(1-math.Sqrt(1-p.loss), 0.01), 0.99)
+	n := math.Ceil(math.Log(1e-8) / math.Log(oneWay))
+	timeout := 200*time.Millisecond + 2*max(p.ping, p.probe)
+	t := timeout.Seconds()*(math.Exp2(n)-1) + 2*p.pause.Seconds()
+	return time.Duration(min(max(t, leastPatience.Seconds()), mostPatience.Seconds()) * float64(time.Second))
+}
+
+const (
+	// leastPatience: a live connection was seen to stall for longer than 20 s.
+	leastPatience = 30 * time.Second
+	// mostPatience: after that, the system's own limits of a connection end it.
+	mostPatience = 15 * time.Minute
+)

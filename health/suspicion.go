@@ -1,0 +1,355 @@
+package health
+
+import "time"
+
+// Step is what a tick of a Detector leads to. The zero value is nothing.
+type Step struct {
+	// Voided says that the tick came too late, and by how much: this machine was
+	// not running, and every silence counts anew.
+	Voided time.Duration
+	// Ping and Probe are the ids of what to send now; 0 is nothing.
+	Ping, Probe uint64
+	// Suspected has the layers that have become suspicious with this tick, Cleared
+	// that nothing is suspicious any more, for the first time since.
+	Suspected Layers
+	Cleared   bool
+	// Dead has the layers that are found dead. Each link gets one verdict.
+	Dead Layers
+	// Healed says that everything that was found dead has been heard again.
+	Healed bool
+}
+
+// Tick looks at the link and says what to do. One that comes before its time is
+// taken, too: it judges, and sends what is due.
+func (d *Detector) Tick(now time.Duration) (s Step) {
+	if !d.running {
+		return Step{}
+	}
+	if late := now - d.due; late > d.limits.LateTick {
+		s.Voided = late
+		d.Void(now, late)
+	}
+	d.path.expire(now, d.limits.ProbeTimeout)
+	d.noteGap(now)
+	d.suspect(now, &s)
+	d.judge(now, &s)
+	s.Probe = d.probe(now)
+	s.Ping = d.pingNow(now)
+	d.due = d.nextTick(now)
+	return s
+}
+
+// Voids says whether the machine cannot have been running: the next tick is
+// overdue. Whatever came in since then must not be judged before a Tick.
+func (d *Detector) Voids(now time.Duration) bool {
+	return d.running && now-d.due > d.limits.LateTick
+}
+
+// silences are how long what is still missing now.
+type silences struct {
+	media     time.Duration // since the last byte on the media path
+	answer    time.Duration // since the last answer of a media probe; media if there are none
+	ping      time.Duration // age of the unanswered ping; 0 = none
+	signaling time.Duration // of that, since the last byte of signaling
+}
+
+func (d *Detector) silences(now time.Duration) (s silences) {
+	s.media = between(d.mediaFrom, now)
+	s.answer = s.media
+	if d.probing() {
+		s.answer = between(d.answeredFrom, now)
+	}
+	if d.ping.waiting {
+		s.ping = between(d.ping.sent, now)
+		s.signaling = min(s.ping, between(d.signalingFrom, now))
+	}
+	return s
+}
+
+// alertAfter is the silence from which on the layers are asked often.
+func (d *Detector) alertAfter() time.Duration { return d.suspiciousAfter() * 6 / 10 }
+
+// suspiciousAfter is the silence of the media path that is suspicious.
+func (d *Detector) suspiciousAfter() time.Duration {
+	if d.probing() {
+		return d.limits.Suspicion
+	}
+	return d.quietSilence() / 2
+}
+
+// suspiciousPing is the age of an unanswered ping that is suspicious.
+func (d *Detector) suspiciousPing() time.Duration {
+	return max(d.limits.Suspicion, slow(d.path.ping))
+}
+
+// suspect works out what is suspicious, and tells what is new.
+func (d *Detector) suspect(now time.Duration, s *Step) {
+	found, gone := d.suspicious(now), d.silences(now)
+	if found == 0 {
+		s.Cleared = d.suspected != 0 && d.dead == 0
+		d.suspected = 0
+		return
+	}
+	if d.suspected == 0 {
+		d.since = now - max(gone.media, gone.ping)
+	}
+	s.Suspected = found &^ d.suspected
+	d.suspected |= found
+}
+
+func (d *Detector) suspicious(now time.Duration) (l Layers) {
+	gone := d.silences(now)
+	if d.mediaArmed() && max(gone.media, gone.answer) >= d.suspiciousAfter() {
+		l |= Media
+	}
+	if d.canPing && gone.ping >= d.suspiciousPing() {
+		l |= Signaling
+	}
+	return l | d.doubt
+}
+
+// alert says whether the layers are to be asked often.
+func (d *Detector) alert(now time.Duration) bool {
+	if d.dead != 0 || d.suspected != 0 || d.doubt != 0 {
+		return true
+	}
+	gone := d.silences(now)
+	return d.mediaArmed() && max(gone.media, gone.answer) >= d.alertAfter() || gone.ping >= d.suspiciousPing()
+}
+
+// judge decides whether a layer is dead, once, and afterwards whether it has come
+// back.
+func (d *Detector) judge(now time.Duration, s *Step) {
+	if d.dead != 0 {
+		s.Healed = d.healed()
+		return
+	}
+	gone := d.silences(now)
+	switch {
+	case d.bothDead(gone):
+		d.dead = Both
+	case d.mediaDead(gone):
+		d.dead = Media
+	case d.signalingDead(now, gone):
+		d.dead = Signaling
+	default:
+		return
+	}
+	s.Dead, d.deadAt = d.dead, now
+	d.oneWay = d.dead.Has(Media) && d.mediaFrom > d.answeredFrom && d.probing()
+}
+
+// healed says whether every dead layer has been heard again.
+func (d *Detector) healed() bool {
+	media := d.mediaFrom > d.deadAt && (!d.oneWay || d.answeredFrom > d.deadAt)
+	return (!d.dead.Has(Media) || media) && (!d.dead.Has(Signaling) || d.signalingFrom > d.deadAt)
+}
+
+// mostRoundTrip bounds what a long path adds to a limit.
+const mostRoundTrip = 650 * time.Millisecond
+
+// bothSilence is BothSilence, counted from what can be seen here: the first
+// answer after a gap takes a round trip.
+func (d *Detector) bothSilence() time.Duration {
+	return d.limits.BothSilence + min(max(d.path.probe, d.path.ping), mostRoundTrip)
+}
+
+// bothDead: neither layer answers. Bytes that still come in do not count where
+// the link can probe: the other side does not hear this one.
+func (d *Detector) bothDead(gone silences) bool {
+	if !d.mediaArmed() || !d.canPing || gone.ping < d.limits.BothSilence-d.limits.PingIdle {
+		return false
+	}
+	if d.probing() {
+		return gone.answer >= d.bothSilence()
+	}
+	return gone.media >= d.quietSilence()
+}
+
+// slowMedia is the silence that proves the media path dead whatever the pace of
+// signaling: longer than answers were seen to be held up by full queues.
+const slowMedia = 10 * time.Second
+
+// mediaDead: media is silent although signaling answers. A quick answer shows
+// that the silence is not that of the whole path.
+func (d *Detector) mediaDead(gone silences) bool {
+	switch {
+	case !d.mediaArmed():
+		return false
+	case !d.canPing && d.probing():
+		return gone.answer >= d.bothSilence()
+	case !d.canPing:
+		return gone.media >= d.quietSilence()+d.limits.BothSilence
+	case !d.probing():
+		return gone.media >= d.quietSilence() && d.confirmed(d.mediaFrom)
+	case gone.media >= d.limits.MediaSilence && d.confirmed(d.mediaFrom):
+		return true
+	case gone.answer >= d.bothSilence() && d.confirmed(d.answeredFrom):
+		return true // one direction only
+	}
+	return gone.media >= slowMedia && d.pong.sent > d.mediaFrom
+}
+
+// confirmed says whether signaling was asked when the silence that began at from
+// was suspicious already, and has answered quickly.
+func (d *Detector) confirmed(from time.Duration) bool {
+	return d.pong.quick && d.pong.sent >= from+d.suspiciousAfter()
+}
+
+// aloneSilence is SignalingSilence on a link whose media nobody knows about: there
+// is nothing to tell a dead connection from a path with a gap, after which a
+// reliable connection takes as long again.
+const aloneSilence = 10 * time.Second
+
+// signalingDead: a ping is unanswered although media flows over a path on which
+// nothing is lost. On any other, a live connection may stall for longer.
+func (d *Detector) signalingDead(now time.Duration, gone silences) bool {
+	if !d.canPing || gone.signaling == 0 {
+		return false
+	}
+	clean := d.path.clean(now, d.limits)
+	switch {
+	case !d.mediaArmed() && clean:
+		return gone.signaling >= aloneSilence
+	case !d.mediaArmed():
+		return gone.signaling >= d.path.patience()
+	case gone.media >= d.alertAfter() || gone.answer >= d.alertAfter():
+		return false // the whole path may be silent
+	case clean:
+		return gone.signaling >= d.limits.SignalingSilence
+	}
+	return gone.signaling >= d.path.patience()
+}
+
+// gapMemory is after how long the longest gap counts half.
+const gapMemory = 5 * time.Minute
+
+// noteGap learns how long media can be silent and come back. It is called while
+// the silence lasts, before the byte that ends it counts.
+func (d *Detector) noteGap(now time.Duration) {
+	if now-d.longestAt >= gapMemory {
+		d.longest, d.longestAt = d.longest/2, now
+	}
+	if gone := between(d.mediaFrom, now); gone > d.longest {
+		d.longest, d.longestAt = gone, now
+	}
+}
+
+// quietSilence is the silence that is no longer explained by the pauses of a link
+// that cannot be probed.
+func (d *Detector) quietSilence() time.Duration {
+	return d.limits.QuietMediaSilence
+}
+
+// probe gives the id of a media probe if one is due.
+func (d *Detector) probe(now time.Duration) uint64 {
+	if !d.canProbe || now < d.probeDue {
+		return 0
+	}
+	every := d.limits.ProbeEvery
+	if d.answered && d.alert(now) {
+		every = d.limits.ProbeFast
+	}
+	d.probeDue = later(now, every)
+	d.unanswered++
+	return d.path.send(now)
+}
+
+// pingNow gives the id of a ping if one is due: when signaling was idle for a
+// while, when media has become silent, and once more when that is suspicious.
+func (d *Detector) pingNow(now time.Duration) uint64 {
+	if !d.canPing || d.ping.waiting || now < d.pingDue() {
+		return 0
+	}
+	d.ping = question{id: d.ping.id + 1, sent: now, waiting: true}
+	return d.ping.id
+}
+
+// pingDue is when the next ping goes out, if none waits.
+func (d *Detector) pingDue() time.Duration {
+	due := later(max(d.signalingFrom, d.ping.sent), d.limits.PingIdle)
+	if d.dead != 0 || d.doubt.Has(Signaling) {
+		return min(due, later(d.ping.sent, d.limits.ProbeFast))
+	}
+	if !d.mediaArmed() {
+		return due
+	}
+	for _, from := range [2]time.Duration{d.mediaFrom, d.answeredFrom} {
+		for _, after := range [2]time.Duration{d.alertAfter(), d.suspiciousAfter()} {
+			if d.ping.sent < from+after {
+				due = min(due, from+after)
+			}
+		}
+	}
+	return due
+}
+
+// nextTick is when something is to be done or judged next.
+func (d *Detector) nextTick(now time.Duration) time.Duration {
+	next := later(now, d.calmTick(now))
+	if d.canProbe {
+		next = min(next, d.probeDue)
+	}
+	if d.canPing && !d.ping.waiting {
+		next = min(next, max(d.pingDue(), now+1))
+	}
+	for _, at := range d.limitsAhead() {
+		if at > now {
+			next = min(next, at)
+		}
+	}
+	return next
+}
+
+// idleTick is how often a calm link is looked at that cannot be asked.
+const idleTick = time.Second
+
+func (d *Detector) calmTick(now time.Duration) time.Duration {
+	if d.alert(now) {
+		return d.limits.ProbeFast
+	}
+	return idleTick
+}
+
+// limitsAhead lists when silences reach what matters, if they last.
+func (d *Detector) limitsAhead() (at [6]time.Duration) {
+	if d.mediaArmed() {
+		at[0] = later(d.mediaFrom, d.alertAfter())
+		at[1] = later(d.mediaFrom, d.suspiciousAfter())
+		at[2] = later(d.mediaFrom, d.limits.MediaSilence)
+		if d.probing() {
+			at[3] = later(d.answeredFrom, d.bothSilence())
+		} else {
+			at[3] = later(d.mediaFrom, d.quietSilence())
+		}
+	}
+	if d.ping.waiting {
+		at[4] = later(d.ping.sent, d.suspiciousPing())
+		at[5] = later(max(d.ping.sent, d.signalingFrom), d.limits.SignalingSilence)
+	}
+	return at
+}
+
+// Suspicion gives how long the suspicion has lasted, 0 without one.
+func (d *Detector) Suspicion(now time.Duration) time.Duration {
+	if d.suspected == 0 {
+		return 0
+	}
+	return between(d.since, now)
+}
+
+// Diagnose gives what is known now of the layers, which are suspected or dead.
+func (d *Detector) Diagnose(now time.Duration, l Layers) Diagnosis {
+	gone := d.silences(now)
+	g := Diagnosis{
+		Layers: l, MediaSilence: gone.media, PingAge: gone.ping,
+		SignalingUnknown: !d.canPing, Doubt: d.doubt != 0,
+	}
+	if d.probing() {
+		g.Unanswered, g.UnansweredFor = d.unanswered, gone.answer
+	}
+	if d.pong.sent > min(d.mediaFrom, d.answeredFrom) {
+		g.RTT = d.pong.rtt
+	}
+	return g
+}
