@@ -9,15 +9,42 @@ import (
 
 // steady is a session in the middle of a call: full windows, video, all counted.
 type steady struct {
-	monitor      Monitor
+	monitor  Monitor
+	policies policies
+	now      time.Duration
+	sample   Sample
+}
+
+// policies are all that are built in.
+type policies struct {
 	reconnection Reconnection
 	audio        UnusableAudio
-	now          time.Duration
-	sample       Sample
+	sending      SendingAudio
+	cpu          VideoCPU
+	frames       VideoFrameRate
+	senders      ConcurrentSenders
+}
+
+func newPolicies(c Config) policies {
+	return policies{
+		reconnection: NewReconnection(c.Reconnection),
+		audio:        NewUnusableAudio(c.UnusableAudio),
+		sending:      NewSendingAudio(c.SendingAudio),
+		cpu:          NewVideoCPU(c.VideoCPU),
+		frames:       NewVideoFrameRate(c.VideoFrameRate),
+		senders:      NewConcurrentSenders(c.ConcurrentSenders),
+	}
+}
+
+// count is how many policies there are.
+const count = 6
+
+func (p *policies) all() [count]Policy {
+	return [count]Policy{&p.reconnection, &p.audio, &p.sending, &p.cpu, &p.frames, &p.senders}
 }
 
 func newSteady() *steady {
-	s := &steady{reconnection: NewReconnection(ReconnectionConfig{}), audio: NewUnusableAudio(UnusableAudioConfig{})}
+	s := &steady{policies: newPolicies(Config{})}
 	s.monitor.Start(0)
 	s.sample = Sample{AudioPacketsReceived: Some(50), AudioLoss: Some(0.5), AudioPacketsSent: Some(50), SpeakerDelay: Some(20)}
 	s.sample.Video.Started = true
@@ -33,13 +60,16 @@ func (s *steady) tick() (healthy bool) {
 	s.sample.BytesReceived += 8000
 	s.sample.STUNMessages++
 	s.monitor.Sample(s.now, s.sample)
-	link, _ := s.reconnection.Evaluate(s.now, s.monitor.Data())
-	audio, _ := s.audio.Evaluate(s.now, s.monitor.Data())
-	return link && audio
+	healthy = true
+	for _, p := range s.policies.all() {
+		good, _ := p.Evaluate(s.now, s.monitor.Data())
+		healthy = healthy && good
+	}
+	return healthy
 }
 
 // BenchmarkMonitorSample is the whole cost of one report: taking it in and
-// judging it by both policies.
+// judging it by every policy.
 func BenchmarkMonitorSample(b *testing.B) {
 	s := newSteady()
 	b.ReportAllocs()

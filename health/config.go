@@ -15,6 +15,20 @@ type Config struct {
 	Reconnection ReconnectionConfig
 	// UnusableAudio says when inbound audio cannot be followed.
 	UnusableAudio UnusableAudioConfig
+	// SendingAudio says when outbound audio has stopped.
+	SendingAudio SendingAudioConfig
+	// VideoCPU says when the processor is too slow for the local video.
+	VideoCPU VideoCPUConfig
+	// VideoFrameRate says when the local video encoder has stalled.
+	VideoFrameRate VideoFrameRateConfig
+	// ConcurrentSenders says when too many participants send video.
+	ConcurrentSenders ConcurrentSendersConfig
+	// Detector finds dead links by itself, within seconds; what it judges the
+	// conditions of Reconnection for missing packets and pongs need not.
+	Detector DetectorConfig
+	// Custom adds policies of the application's own, in the order in which they are
+	// asked.
+	Custom []CustomPolicy
 	// Off switches all judging off; the other fields are then unused, but still
 	// validated.
 	Off bool
@@ -58,11 +72,63 @@ type UnusableAudioConfig struct {
 	Warnings int
 }
 
+// SendingAudioConfig holds the thresholds of SendingAudio. Zero fields stand for
+// the defaults.
+type SendingAudioConfig struct {
+	// Wait is how long after its start a connection is left alone. Default 3 s;
+	// negative: not at all.
+	Wait time.Duration
+	// Samples is the number of reports in a row without an audio packet sent that
+	// proves a failure. Default 2; negative: the policy is off.
+	Samples int
+	// Cooldown is how long after a warning no other is given. Default 60 s; negative:
+	// not at all.
+	Cooldown time.Duration
+	// Warnings is how many warnings are given at most. Default 2; negative: no limit.
+	Warnings int
+}
+
+// VideoCPUConfig holds the thresholds of VideoCPU. Zero fields stand for the
+// defaults.
+type VideoCPUConfig struct {
+	// Evaluations is how many evaluations in a row may find a slow encoder; the next
+	// one is one too many. Default 10; negative: the policy is off.
+	Evaluations int
+	// EncodeTime is the time spent encoding in a second from which on an encoder is
+	// slow, if it takes EncodeTimePerFrame as well. Default 500 ms; negative: no time
+	// is, and only what the CPU limited counts.
+	EncodeTime time.Duration
+	// EncodeTimePerFrame is the least time for a frame that goes with EncodeTime.
+	// Default 15 ms; negative: any.
+	EncodeTimePerFrame time.Duration
+}
+
+// VideoFrameRateConfig holds the threshold of VideoFrameRate. Zero stands for
+// the default.
+type VideoFrameRateConfig struct {
+	// Evaluations is how many evaluations in a row may find a stalled encoder; the
+	// next one is one too many. Default 5; negative: the policy is off.
+	Evaluations int
+}
+
+// ConcurrentSendersConfig holds the threshold of ConcurrentSenders. Zero stands
+// for the default.
+type ConcurrentSendersConfig struct {
+	// Sources is how many published video sources are not too many yet. Default 15;
+	// negative: the policy is off.
+	Sources int
+}
+
 // WithDefaults gives the configuration with its zero fields replaced by their
 // defaults. It does not validate.
 func (c Config) WithDefaults() Config {
 	c.Reconnection = c.Reconnection.withDefaults()
 	c.UnusableAudio = c.UnusableAudio.withDefaults()
+	c.SendingAudio = c.SendingAudio.withDefaults()
+	c.VideoCPU = c.VideoCPU.withDefaults()
+	c.VideoFrameRate = c.VideoFrameRate.withDefaults()
+	c.ConcurrentSenders = c.ConcurrentSenders.withDefaults()
+	c.Detector = c.Detector.withDefaults()
 	return c
 }
 
@@ -86,18 +152,47 @@ func (c UnusableAudioConfig) withDefaults() UnusableAudioConfig {
 	}
 }
 
+func (c SendingAudioConfig) withDefaults() SendingAudioConfig {
+	return SendingAudioConfig{
+		Wait:     cmp.Or(c.Wait, 3*time.Second),
+		Samples:  cmp.Or(c.Samples, 2),
+		Cooldown: cmp.Or(c.Cooldown, 60*time.Second),
+		Warnings: cmp.Or(c.Warnings, 2),
+	}
+}
+
+func (c VideoCPUConfig) withDefaults() VideoCPUConfig {
+	return VideoCPUConfig{
+		Evaluations:        cmp.Or(c.Evaluations, 10),
+		EncodeTime:         cmp.Or(c.EncodeTime, 500*time.Millisecond),
+		EncodeTimePerFrame: cmp.Or(c.EncodeTimePerFrame, 15*time.Millisecond),
+	}
+}
+
+func (c VideoFrameRateConfig) withDefaults() VideoFrameRateConfig {
+	return VideoFrameRateConfig{Evaluations: cmp.Or(c.Evaluations, 5)}
+}
+
+func (c ConcurrentSendersConfig) withDefaults() ConcurrentSendersConfig {
+	return ConcurrentSendersConfig{Sources: cmp.Or(c.Sources, 15)}
+}
+
 // Validate checks every field and joins (errors.Join) one error for each that
 // is out of range, beginning with the field's name. Nil means that all are fine.
-// Any value of ReconnectionConfig has a meaning, so none of its fields can fail.
-func (c Config) Validate() error { return c.UnusableAudio.validate() }
+// Every value has a meaning in the other built-in policies, so only UnusableAudio
+// and Custom can fail.
+func (c Config) Validate() error {
+	return errors.Join(append(append(c.UnusableAudio.problems(), problems(c.Custom)...), c.Detector.validate())...)
+}
 
-func (c UnusableAudioConfig) validate() error {
+// problems gives an error for each field that is out of range, nil for the others.
+func (c UnusableAudioConfig) problems() []error {
 	c = c.withDefaults()
-	return errors.Join(
+	return []error{
 		check(c.Samples >= 1 && c.Samples <= WindowSize, "UnusableAudio.Samples", c.Samples, "a number from 1 to 60, or 0 for the default"),
 		check(c.Loss <= 1, "UnusableAudio.Loss", c.Loss, "a share up to 1, 0 for the default, or negative for off"),
 		check(c.PacketsPerSample > 0 && isFinite(c.PacketsPerSample), "UnusableAudio.PacketsPerSample", c.PacketsPerSample, "a positive number, or 0 for the default"),
-	)
+	}
 }
 
 func check(ok bool, field string, got any, want string) error {

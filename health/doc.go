@@ -4,9 +4,11 @@
 // Evidence comes in as a [Sample] about once a second, as answered or missed
 // pings, and as signal strength. A [Monitor] condenses it into [Data], and
 // policies judge the data: [Reconnection] says when only a reconnect can help,
-// [UnusableAudio] when the audio that arrives is too thin to follow. [Pinger]
-// decides when pings go out and which answers count. What to do about a verdict
-// is not decided here.
+// [UnusableAudio] when the audio that arrives is too thin to follow,
+// [SendingAudio] when none leaves any more; [VideoCPU], [VideoFrameRate] and
+// [ConcurrentSenders] say when to send less video. [CustomPolicy] adds the
+// application's own. [Pinger] decides when pings go out and which answers count.
+// What to do about a verdict is not decided here.
 //
 // Everything is pure and deterministic: nothing reads a clock, starts a
 // goroutine, takes a lock or keeps a reference to its arguments. Time is an
@@ -36,4 +38,13 @@
 //	UnusableAudio.Loss                    0.5      policy off (above 1, NaN: error)
 //	UnusableAudio.PacketsPerSample        50       error (infinite, NaN too)
 //	UnusableAudio.Warnings                2        no limit
+//	SendingAudio.Wait                     3s       no wait
+//	SendingAudio.Samples                  2        policy off
+//	SendingAudio.Cooldown                 60s      no cooldown
+//	SendingAudio.Warnings                 2        no limit
+//	VideoCPU.Evaluations                  10       policy off
+//	VideoCPU.EncodeTime                   500ms    condition off: only CPU-limited time counts
+//	VideoCPU.EncodeTimePerFrame           15ms     any time per frame will do
+//	VideoFrameRate.Evaluations            5        policy off
+//	ConcurrentSenders.Sources             15       policy off
 package health

@@ -93,26 +93,32 @@ func (b *tape) config() Config {
 			Cooldown: b.time(0), Samples: int(b.uint64()), Loss: b.float(),
 			PacketsPerSample: b.float(), Warnings: int(b.uint64()),
 		},
+		SendingAudio: SendingAudioConfig{
+			Wait: b.time(0), Samples: int(b.uint64()), Cooldown: b.time(0), Warnings: int(b.uint64()),
+		},
+		VideoCPU: VideoCPUConfig{
+			Evaluations: int(b.uint64()), EncodeTime: b.time(0), EncodeTimePerFrame: b.time(0),
+		},
+		VideoFrameRate:    VideoFrameRateConfig{Evaluations: int(b.uint64())},
+		ConcurrentSenders: ConcurrentSendersConfig{Sources: int(b.uint64())},
 	}
 }
 
 // rig is everything of this package that keeps state, with what the invariants
 // need to know of the past.
 type rig struct {
-	now          time.Duration
-	monitor      Monitor
-	reconnection Reconnection
-	audio        UnusableAudio
-	pinger       Pinger
-	badLink      bool // last verdicts
-	badAudio     bool
-	lastID       uint64
+	now      time.Duration
+	monitor  Monitor
+	policies policies
+	pinger   Pinger
+	bad      [count]bool // last verdicts
+	lastID   uint64
 }
 
-// same compares all state. Only the limits are left out: they never change, and
-// a NaN among them would not equal itself. All other numbers are finite.
+// same compares all state. Only those limits are left out that may be NaN, which
+// would not equal itself: they never change. All other numbers are finite.
 func (r rig) same(o rig) bool {
-	r.audio.limits, o.audio.limits = UnusableAudioConfig{}, UnusableAudioConfig{}
+	r.policies.audio.limits, o.policies.audio.limits = UnusableAudioConfig{}, UnusableAudioConfig{}
 	return reflect.DeepEqual(r, o)
 }
 
@@ -127,7 +133,7 @@ func (r *rig) step(t *testing.T, b *tape) {
 		r.monitor.Signal(r.now, b.float())
 	case 4:
 		r.monitor.MissedPong()
-		r.reconnection.Dead(r.now, r.monitor.Data())
+		r.policies.reconnection.Dead(r.now, r.monitor.Data())
 	case 5:
 		r.monitor.Pong()
 	case 6:
@@ -152,18 +158,20 @@ func (r *rig) sample(t *testing.T, s Sample) {
 		want.SpeakerDelay = r.monitor.data.SpeakerDelay
 		require.True(t, want == r.monitor.data, "a rejected report changed more than the speaker delay")
 	}
-	r.badLink = verdictOf(t, r.badLink, r.reconnection.Evaluate, r)
-	r.badAudio = verdictOf(t, r.badAudio, r.audio.Evaluate, r)
-	if r.reconnection.Dead(r.now, r.monitor.Data()) {
-		require.True(t, r.badLink)
-		require.NotEmpty(t, r.reconnection.Reason(r.monitor.Data()))
+	r.evaluate(t, r.monitor.Data())
+	if r.policies.reconnection.Dead(r.now, r.monitor.Data()) {
+		require.True(t, r.bad[0])
+		require.NotEmpty(t, r.policies.reconnection.Reason(r.monitor.Data()))
 	}
 }
 
-func verdictOf(t *testing.T, bad bool, evaluate func(time.Duration, *Data) (bool, bool), r *rig) bool {
-	healthy, changed := evaluate(r.now, r.monitor.Data())
-	require.Equal(t, bad == healthy, changed)
-	return !healthy
+// evaluate feeds every policy: each says of itself rightly whether it changed.
+func (r *rig) evaluate(t *testing.T, d *Data) {
+	for i, p := range r.policies.all() {
+		healthy, changed := p.Evaluate(r.now, d)
+		require.Equal(t, r.bad[i] == healthy, changed)
+		r.bad[i] = !healthy
+	}
 }
 
 func (r *rig) tick(t *testing.T, b *tape) {
@@ -212,7 +220,7 @@ func FuzzMonitor(f *testing.F) {
 			c = b.config()
 		}
 		_ = c.Validate()
-		r := rig{reconnection: NewReconnection(c.Reconnection), audio: NewUnusableAudio(c.UnusableAudio), pinger: NewPinger(b.time(0))}
+		r := rig{policies: newPolicies(c), pinger: NewPinger(b.time(0))}
 		for len(b) > 0 {
 			twin, rest := r, b
 			twin.monitor = r.monitor.Clone()
@@ -220,6 +228,52 @@ func FuzzMonitor(f *testing.F) {
 			r.check(t)
 			twin.step(t, &rest)
 			require.True(t, r.same(twin), "a copy went another way")
+		}
+	})
+}
+
+// data gives any data, such as no monitor would make.
+func (b *tape) data() *Data {
+	d := &Data{
+		NoPackets: int(b.uint64()), NoAudioSent: int(b.uint64()), MissedPongs: int(b.uint64()),
+		SpeakerDelay: b.float(), ContentShare: b.bool(), PublishedVideoSources: int(b.uint64()),
+		Encoder: Encoder{
+			Hardware: b.bool(), Time: b.float(), TimePerFrame: b.float(), CPULimited: b.float(),
+			InputFPS: b.float(), EncodedFPS: b.float(),
+		},
+	}
+	if b.bool() {
+		d.ConnectionStart = At(b.time(0))
+	}
+	for range b.byte() {
+		d.AudioReceived.Push(b.float())
+	}
+	return d
+}
+
+// FuzzPolicies feeds every policy any data at any time, whole rows of the same
+// too: no panic, changes told rightly, and what is switched off finds everything
+// healthy.
+func FuzzPolicies(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte("0 and everything else that may stand in the data of a connection"))
+	f.Add([]byte{0, 40, 12, 30, 30, 9, 0, 0, 99, 0, 250, 250, 210, 1, 1, 0, 0, 20})
+	f.Add([]byte{1, 0, 1, 1, 201, 1, 1, 1, 200, 200, 1, 1, 1, 201, 1, 1, 1, 1, 5, 5, 0, 1, 9, 9})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		b := tape(in)
+		c := Config{}
+		if b.bool() {
+			c = b.config()
+		}
+		r, off := rig{policies: newPolicies(c)}, rig{}
+		for len(b) > 0 {
+			r.now = b.time(r.now)
+			d := b.data()
+			for range b.byte() % 16 {
+				r.evaluate(t, d)
+				off.evaluate(t, d)
+				require.Zero(t, off.bad)
+			}
 		}
 	})
 }

@@ -55,3 +55,6 @@ func between(from, to time.Duration) time.Duration {
 		return d
 	}
 }
+
+// inMilliseconds gives d in the unit of the media figures.
+func inMilliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

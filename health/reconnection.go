@@ -14,8 +14,8 @@ import (
 type Reconnection struct {
 	limits  ReconnectionConfig // literal: 0 means 0, negative is off
 	on      bool
-	delays  int  // evaluations in a row, outside the wait, with too long a delay
-	delayed bool // the last evaluation found one too many of them
+	delays  streak // evaluations, outside the wait, with too long a delay
+	delayed bool   // the last evaluation found one too many of them
 	health  verdict
 }
 
@@ -45,18 +45,8 @@ func (p *Reconnection) judge(now time.Duration, d *Data) bool {
 	if p.waiting(now, d) {
 		return true
 	}
-	p.countDelay(d)
+	p.delayed = p.delays.count(p.delay(d), p.limits.SpeakerDelayEvaluations)
 	return !p.delayed && !p.noPackets(d) && !p.noPongs(d)
-}
-
-func (p *Reconnection) countDelay(d *Data) {
-	if !p.delay(d) {
-		p.delays = 0
-		return
-	}
-	if p.delays++; p.delays > p.limits.SpeakerDelayEvaluations {
-		p.delayed, p.delays = true, 0
-	}
 }
 
 // Dead says whether, outside the wait, missing packets or pongs alone prove the
@@ -102,6 +92,5 @@ func (p *Reconnection) noPongs(d *Data) bool {
 }
 
 func (p *Reconnection) delay(d *Data) bool {
-	limit := float64(p.limits.SpeakerDelay) / float64(time.Millisecond)
-	return limit >= 0 && d.SpeakerDelay > limit
+	return p.limits.SpeakerDelay >= 0 && d.SpeakerDelay > inMilliseconds(p.limits.SpeakerDelay)
 }

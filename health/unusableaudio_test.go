@@ -70,25 +70,10 @@ func TestUnusableAudioThresholds(t *testing.T) {
 	}
 }
 
-type audioStep struct {
-	name             string
-	now              time.Duration
-	data             *Data
-	healthy, changed bool
-}
-
-func runAudio(t *testing.T, p UnusableAudio, steps []audioStep) {
-	t.Helper()
-	for _, s := range steps {
-		healthy, changed := p.Evaluate(s.now, s.data)
-		assert.Equal(t, s.healthy, healthy, s.name)
-		assert.Equal(t, s.changed, changed, s.name)
-	}
-}
-
 func TestUnusableAudioCooldown(t *testing.T) {
 	bad, fine := only(15, 0), only(15, 50)
-	runAudio(t, NewUnusableAudio(UnusableAudioConfig{}), []audioStep{
+	p := NewUnusableAudio(UnusableAudioConfig{})
+	runPolicy(t, &p, []policyCase{
 		{"first warning, at time 0", 0, bad, false, true},
 		{"recovery is held", 60*second - 1, fine, false, false},
 		{"recovery after the cooldown", 60 * second, fine, true, true},
@@ -97,7 +82,8 @@ func TestUnusableAudioCooldown(t *testing.T) {
 		{"staying bad after it is no warning", 120*second + 1, bad, false, false},
 		{"so it starts no cooldown", 120*second + 2, fine, true, true},
 	})
-	runAudio(t, NewUnusableAudio(UnusableAudioConfig{Cooldown: -1}), []audioStep{
+	p = NewUnusableAudio(UnusableAudioConfig{Cooldown: -1})
+	runPolicy(t, &p, []policyCase{
 		{"warning", 0, bad, false, true},
 		{"no cooldown", 0, fine, true, true},
 		{"nor with a clock that runs backwards", -second, bad, false, true},
@@ -124,7 +110,7 @@ func TestUnusableAudioWarnings(t *testing.T) {
 
 func TestUnusableAudioZero(t *testing.T) {
 	var p UnusableAudio
-	runAudio(t, p, []audioStep{{"off", 0, only(60, 0), true, false}})
+	runPolicy(t, &p, []policyCase{{"off", 0, only(60, 0), true, false}})
 }
 
 func TestUnusableAudioCopy(t *testing.T) {

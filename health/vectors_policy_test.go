@@ -3,12 +3,11 @@ package health
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// policySettings are the recorded settings that the two policies read.
+// policySettings are the recorded settings that the policies read.
 type policySettings struct {
 	InitialHealth           int     `json:"initialHealth"`
 	NoPackets               int     `json:"connectionUnhealthyThreshold"`
@@ -21,6 +20,13 @@ type policySettings struct {
 	Loss                    float64 `json:"fractionalLoss"`
 	PacketsPerSample        float64 `json:"packetsExpected"`
 	Warnings                int     `json:"maximumTimesToWarn"`
+	NoAudioSent             int     `json:"sendingAudioFailureSamplesToConsider"`
+	SendingWaitMs           float64 `json:"sendingAudioFailureInitialWaitTimeMs"`
+	SlowEvaluations         int     `json:"consecutiveHighEncodeCpuThreshold"`
+	EncodeMs                float64 `json:"highEncodeCpuMsThreshold"`
+	EncodeMsPerFrame        float64 `json:"highEncodeCpuMsPerFrameThreshold"`
+	StalledEvaluations      int     `json:"consecutiveVideoEncodingFailureThreshold"`
+	Sources                 int     `json:"concurrentVideoSendersThreshold"`
 }
 
 func (s policySettings) reconnection() ReconnectionConfig {
@@ -35,6 +41,28 @@ func (s policySettings) unusableAudio() UnusableAudioConfig {
 		Cooldown: milliseconds(s.CooldownMs), Samples: s.Samples, Loss: s.Loss,
 		PacketsPerSample: s.PacketsPerSample, Warnings: s.Warnings,
 	}
+}
+
+// sendingAudio: by the reference a number of reports up to 0 counts as 1.
+func (s policySettings) sendingAudio() SendingAudioConfig {
+	return SendingAudioConfig{
+		Wait: milliseconds(s.SendingWaitMs), Samples: max(s.NoAudioSent, 1),
+		Cooldown: milliseconds(s.CooldownMs), Warnings: s.Warnings,
+	}
+}
+
+func (s policySettings) videoCPU() VideoCPUConfig {
+	return VideoCPUConfig{
+		Evaluations: s.SlowEvaluations, EncodeTime: milliseconds(s.EncodeMs), EncodeTimePerFrame: milliseconds(s.EncodeMsPerFrame),
+	}
+}
+
+func (s policySettings) videoFrameRate() VideoFrameRateConfig {
+	return VideoFrameRateConfig{Evaluations: s.StalledEvaluations}
+}
+
+func (s policySettings) concurrentSenders() ConcurrentSendersConfig {
+	return ConcurrentSendersConfig{Sources: s.Sources}
 }
 
 type policyTrace struct {
@@ -53,6 +81,15 @@ type policyStep struct {
 		MissedPongs       int       `json:"consecutiveMissedPongs"`
 		SpeakerDelay      float64   `json:"audioSpeakerDelayMs"`
 		Received          []float64 `json:"packetsReceivedInLastMinute"`
+		NoAudioSent       int       `json:"consecutiveStatsWithNoAudioPacketsSent"`
+		Hardware          bool      `json:"isVideoEncoderHardware"`
+		EncodeTime        float64   `json:"videoEncodingTimeInMs"`
+		EncodeTimeFrame   float64   `json:"videoEncodingTimePerFrameInMs"`
+		CPULimited        float64   `json:"cpuLimitationDuration"`
+		InputFPS          float64   `json:"videoInputFps"`
+		EncodedFPS        float64   `json:"videoEncodeFps"`
+		ContentShare      bool      `json:"isContentShare"`
+		Sources           int       `json:"numberOfPublishedVideoSources"`
 	} `json:"data"`
 	Health  *int `json:"health"`
 	Current int  `json:"current"`
@@ -61,7 +98,12 @@ type policyStep struct {
 func (s *policyStep) data(c *clock) *Data {
 	d := &Data{
 		ConnectionStart: c.moment(s.Data.ConnectionStartMs), NoPackets: s.Data.NoPackets,
-		MissedPongs: s.Data.MissedPongs, SpeakerDelay: s.Data.SpeakerDelay,
+		MissedPongs: s.Data.MissedPongs, SpeakerDelay: s.Data.SpeakerDelay, NoAudioSent: s.Data.NoAudioSent,
+		ContentShare: s.Data.ContentShare, PublishedVideoSources: s.Data.Sources,
+		Encoder: Encoder{
+			Hardware: s.Data.Hardware, Time: s.Data.EncodeTime, TimePerFrame: s.Data.EncodeTimeFrame,
+			CPULimited: s.Data.CPULimited, InputFPS: s.Data.InputFPS, EncodedFPS: s.Data.EncodedFPS,
+		},
 	}
 	for i := len(s.Data.Received) - 1; i >= 0; i-- { // recorded newest first
 		d.AudioReceived.Push(s.Data.Received[i])
@@ -69,14 +111,10 @@ func (s *policyStep) data(c *clock) *Data {
 	return d
 }
 
-type evaluator interface {
-	Evaluate(now time.Duration, d *Data) (healthy, changed bool)
-}
-
 // replayPolicy replays every trace of a file with the policy that build makes of
 // a trace's settings. Nothing may differ: 7.11 (thresholds shared by instances)
 // does not show with one instance at a time.
-func replayPolicy(t *testing.T, file, policy string, build func(policySettings) evaluator, checkDefaults func(policySettings)) {
+func replayPolicy(t *testing.T, file, policy string, build func(policySettings) Policy, checkDefaults func(policySettings)) {
 	var recorded struct {
 		Policy   string          `json:"policy"`
 		Defaults json.RawMessage `json:"defaults"`
@@ -99,7 +137,7 @@ func replayPolicy(t *testing.T, file, policy string, build func(policySettings) 
 	t.Logf("%s: compared %d evaluations in %d traces", policy, steps, len(recorded.Traces))
 }
 
-func replayPolicyTrace(t *testing.T, trace *policyTrace, initial int, p evaluator) {
+func replayPolicyTrace(t *testing.T, trace *policyTrace, initial int, p Policy) {
 	c := newClock(trace.StartMs)
 	before := initial
 	for i := range trace.Steps {
@@ -125,7 +163,7 @@ func number(healthy bool) int {
 }
 
 func TestVectorsHealthReconnection(t *testing.T) {
-	replayPolicy(t, "health_reconnection.json", "reconnection", func(s policySettings) evaluator {
+	replayPolicy(t, "health_reconnection.json", "reconnection", func(s policySettings) Policy {
 		p := NewReconnection(s.reconnection())
 		p.limits = s.reconnection() // a recorded 0 means 0, not the default
 		p.health.unhealthy = s.InitialHealth == 0
@@ -136,12 +174,56 @@ func TestVectorsHealthReconnection(t *testing.T) {
 }
 
 func TestVectorsHealthUnusableAudio(t *testing.T) {
-	replayPolicy(t, "health_unusable_audio.json", "unusable_audio", func(s policySettings) evaluator {
+	replayPolicy(t, "health_unusable_audio.json", "unusable_audio", func(s policySettings) Policy {
 		p := NewUnusableAudio(s.unusableAudio())
 		p.limits = s.unusableAudio() // a recorded 0 means 0, not the default
 		p.health.unhealthy = s.InitialHealth == 0
 		return &p
 	}, func(defaults policySettings) {
 		require.Equal(t, defaults.unusableAudio(), Config{}.WithDefaults().UnusableAudio)
+	})
+}
+
+func TestVectorsHealthSendingAudio(t *testing.T) {
+	replayPolicy(t, "health_sending_audio.json", "sending_audio", func(s policySettings) Policy {
+		p := NewSendingAudio(s.sendingAudio())
+		p.limits = s.sendingAudio() // a recorded 0 means 0, not the default
+		p.health.unhealthy = s.InitialHealth == 0
+		return &p
+	}, func(defaults policySettings) {
+		require.Equal(t, defaults.sendingAudio(), Config{}.WithDefaults().SendingAudio)
+	})
+}
+
+func TestVectorsHealthVideoCPU(t *testing.T) {
+	replayPolicy(t, "health_video_cpu.json", "video_cpu", func(s policySettings) Policy {
+		p := NewVideoCPU(s.videoCPU())
+		p.limits = s.videoCPU() // a recorded 0 means 0, not the default
+		p.health.unhealthy = s.InitialHealth == 0
+		return &p
+	}, func(defaults policySettings) {
+		require.Equal(t, defaults.videoCPU(), Config{}.WithDefaults().VideoCPU)
+	})
+}
+
+func TestVectorsHealthVideoFrameRate(t *testing.T) {
+	replayPolicy(t, "health_video_framerate.json", "video_framerate", func(s policySettings) Policy {
+		p := NewVideoFrameRate(s.videoFrameRate())
+		p.limits = s.videoFrameRate() // a recorded 0 means 0, not the default
+		p.health.unhealthy = s.InitialHealth == 0
+		return &p
+	}, func(defaults policySettings) {
+		require.Equal(t, defaults.videoFrameRate(), Config{}.WithDefaults().VideoFrameRate)
+	})
+}
+
+func TestVectorsHealthConcurrentSenders(t *testing.T) {
+	replayPolicy(t, "health_concurrent_senders.json", "concurrent_senders", func(s policySettings) Policy {
+		p := NewConcurrentSenders(s.concurrentSenders())
+		p.limits = s.concurrentSenders() // a recorded 0 means 0, not the default
+		p.health.unhealthy = s.InitialHealth == 0
+		return &p
+	}, func(defaults policySettings) {
+		require.Equal(t, defaults.concurrentSenders(), Config{}.WithDefaults().ConcurrentSenders)
 	})
 }
