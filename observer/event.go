@@ -101,8 +101,11 @@ type Outage struct {
 	Duration time.Duration `json:"duration"`
 	// Attempts counts the attempts begun.
 	Attempts int `json:"attempts"`
-	// Level is the one that worked.
+	// Level is the one that worked; none if the link has healed by itself.
 	Level policy.Level `json:"level"`
+	// Healed says that the link, which was found dead, has come back by itself
+	// before anything was done to it.
+	Healed bool `json:"healed,omitempty"`
 	// First and Last are the first and the last cause; equal when there was one.
 	First status.Status `json:"first"`
 	Last  status.Status `json:"last"`
@@ -182,6 +185,55 @@ type VideoStopSuggested struct{ Header }
 // ConnectionGood is told when inbound audio has become usable again.
 type ConnectionGood struct{ Header }
 
+// SendingAudioFailed is told when nothing of the audio that is to be sent leaves
+// any more: the others in the call cannot hear this client.
+type SendingAudioFailed struct{ Header }
+
+// SendingAudioRecovered is told when audio is being sent again, or a new
+// connection has yet to show whether it is.
+type SendingAudioRecovered struct{ Header }
+
+// DegradeReason says why sending less video is suggested. The strings are
+// stable.
+type DegradeReason string
+
+// The reasons to send less video. Each has its own suggestions.
+const (
+	// DegradeCPU: the processor is too slow to encode the video in software.
+	DegradeCPU DegradeReason = "cpu"
+	// DegradeFrameRate: the encoder has stalled, frames go in and none come out.
+	DegradeFrameRate DegradeReason = "frame-rate"
+	// DegradeSenders: many participants send video.
+	DegradeSenders DegradeReason = "senders"
+)
+
+// VideoDegradeSuggested is told when sending less video would help: a lower
+// resolution or frame rate, fewer layers.
+type VideoDegradeSuggested struct {
+	Header
+	Reason DegradeReason `json:"reason"`
+}
+
+// VideoDegradeLifted is told when the reason of a suggestion is no longer
+// found. For DegradeCPU and DegradeFrameRate, which count afresh after each
+// suggestion, that is one sample later, and a reason that stays is suggested
+// again: raise the quality only after some time without a suggestion.
+type VideoDegradeLifted struct {
+	Header
+	Reason DegradeReason `json:"reason"`
+}
+
+// PolicyChanged is told when a custom health policy has changed its verdict.
+type PolicyChanged struct {
+	Header
+	// Policy is the policy's name.
+	Policy string `json:"policy"`
+	// Healthy is the new verdict.
+	Healthy bool `json:"healthy"`
+	// Reason is the policy's own words for it, if it has any.
+	Reason string `json:"reason,omitempty"`
+}
+
 // Missed stands for events that an observer was too slow to hear (G5): whole
 // outages, and the attempts of a running one. Its header is that of the last
 // event it stands for.
@@ -241,6 +293,21 @@ func (VideoStopSuggested) Name() string { return "VideoStopSuggested" }
 
 // Name returns "ConnectionGood".
 func (ConnectionGood) Name() string { return "ConnectionGood" }
+
+// Name returns "SendingAudioFailed".
+func (SendingAudioFailed) Name() string { return "SendingAudioFailed" }
+
+// Name returns "SendingAudioRecovered".
+func (SendingAudioRecovered) Name() string { return "SendingAudioRecovered" }
+
+// Name returns "VideoDegradeSuggested".
+func (VideoDegradeSuggested) Name() string { return "VideoDegradeSuggested" }
+
+// Name returns "VideoDegradeLifted".
+func (VideoDegradeLifted) Name() string { return "VideoDegradeLifted" }
+
+// Name returns "PolicyChanged".
+func (PolicyChanged) Name() string { return "PolicyChanged" }
 
 // Name returns "Missed".
 func (Missed) Name() string { return "Missed" }

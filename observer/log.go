@@ -89,14 +89,31 @@ func recordChange(e Event) (slog.Level, string, []slog.Attr) {
 		return slog.LevelInfo, "updating", []slog.Attr{slog.Bool("renegotiate", e.Renegotiate), slog.Bool("viewOnly", e.ViewOnly)}
 	case Updated:
 		return slog.LevelInfo, "updated", []slog.Attr{slog.Bool("unsupported", e.Unsupported)}
+	case Missed:
+		return slog.LevelWarn, "events missed", []slog.Attr{slog.Int("events", e.Events), slog.Int("outages", e.Outages)}
+	}
+	return recordQuality(e)
+}
+
+// recordQuality translates the verdicts of the health policies.
+func recordQuality(e Event) (slog.Level, string, []slog.Attr) {
+	switch e := e.(type) {
 	case ConnectionPoor:
 		return slog.LevelWarn, "connection poor", nil
 	case VideoStopSuggested:
 		return slog.LevelWarn, "connection poor, stopping video may help", nil
 	case ConnectionGood:
 		return slog.LevelInfo, "connection good", nil
-	case Missed:
-		return slog.LevelWarn, "events missed", []slog.Attr{slog.Int("events", e.Events), slog.Int("outages", e.Outages)}
+	case SendingAudioFailed:
+		return slog.LevelWarn, "sending audio failed", nil
+	case SendingAudioRecovered:
+		return slog.LevelInfo, "sending audio recovered", nil
+	case VideoDegradeSuggested:
+		return slog.LevelWarn, "sending less video may help", []slog.Attr{slog.String("reason", string(e.Reason))}
+	case VideoDegradeLifted:
+		return slog.LevelInfo, "sending less video no longer suggested", []slog.Attr{slog.String("reason", string(e.Reason))}
+	case PolicyChanged:
+		return verdictLevel(e.Healthy), "health policy changed", policyAttrs(e)
 	}
 	return slog.LevelInfo, e.Name(), nil
 }
@@ -109,6 +126,21 @@ func retryAttrs(d policy.Decision) []slog.Attr {
 	}
 	if d.Left.Attempts != policy.NoLimit {
 		attrs = append(attrs, slog.Int("attemptsLeft", d.Left.Attempts))
+	}
+	return attrs
+}
+
+func verdictLevel(healthy bool) slog.Level {
+	if healthy {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
+func policyAttrs(e PolicyChanged) []slog.Attr {
+	attrs := []slog.Attr{slog.String("policy", e.Policy), slog.Bool("healthy", e.Healthy)}
+	if e.Reason != "" {
+		attrs = append(attrs, slog.String("reason", e.Reason))
 	}
 	return attrs
 }

@@ -22,23 +22,28 @@ func (f Func) Observe(e Event) {
 // name, if that is set. The zero value ignores everything. Do not change the
 // fields once the session is made.
 type Funcs struct {
-	Connecting           func(Connecting)
-	AttemptStarted       func(AttemptStarted)
-	AttemptFailed        func(AttemptFailed)
-	RetryScheduled       func(RetryScheduled)
-	Connected            func(Connected)
-	Reconnecting         func(Reconnecting)
-	Recovered            func(Recovered)
-	Stopped              func(Stopped)
-	Promoted             func(Promoted)
-	Demoted              func(Demoted)
-	VideoSendUnavailable func(VideoSendUnavailable)
-	Updating             func(Updating)
-	Updated              func(Updated)
-	ConnectionPoor       func(ConnectionPoor)
-	VideoStopSuggested   func(VideoStopSuggested)
-	ConnectionGood       func(ConnectionGood)
-	Missed               func(Missed)
+	Connecting            func(Connecting)
+	AttemptStarted        func(AttemptStarted)
+	AttemptFailed         func(AttemptFailed)
+	RetryScheduled        func(RetryScheduled)
+	Connected             func(Connected)
+	Reconnecting          func(Reconnecting)
+	Recovered             func(Recovered)
+	Stopped               func(Stopped)
+	Promoted              func(Promoted)
+	Demoted               func(Demoted)
+	VideoSendUnavailable  func(VideoSendUnavailable)
+	Updating              func(Updating)
+	Updated               func(Updated)
+	ConnectionPoor        func(ConnectionPoor)
+	VideoStopSuggested    func(VideoStopSuggested)
+	ConnectionGood        func(ConnectionGood)
+	SendingAudioFailed    func(SendingAudioFailed)
+	SendingAudioRecovered func(SendingAudioRecovered)
+	VideoDegradeSuggested func(VideoDegradeSuggested)
+	VideoDegradeLifted    func(VideoDegradeLifted)
+	PolicyChanged         func(PolicyChanged)
+	Missed                func(Missed)
 }
 
 // Observe passes e to the field of its type.
@@ -76,6 +81,16 @@ func (f Funcs) Observe(e Event) {
 		call(f.VideoStopSuggested, e)
 	case ConnectionGood:
 		call(f.ConnectionGood, e)
+	case SendingAudioFailed:
+		call(f.SendingAudioFailed, e)
+	case SendingAudioRecovered:
+		call(f.SendingAudioRecovered, e)
+	case VideoDegradeSuggested:
+		call(f.VideoDegradeSuggested, e)
+	case VideoDegradeLifted:
+		call(f.VideoDegradeLifted, e)
+	case PolicyChanged:
+		call(f.PolicyChanged, e)
 	case Missed:
 		call(f.Missed, e)
 	}

@@ -53,6 +53,11 @@ var every = []Event{
 	ConnectionPoor{head},
 	VideoStopSuggested{head},
 	ConnectionGood{head},
+	SendingAudioFailed{head},
+	SendingAudioRecovered{head},
+	VideoDegradeSuggested{head, DegradeCPU},
+	VideoDegradeLifted{head, DegradeSenders},
+	PolicyChanged{Header: head, Policy: "jitter", Healthy: false, Reason: "above 80 ms"},
 	Missed{Header: head, Events: 12, FirstSeq: 3, Outages: 2},
 }
 
@@ -195,6 +200,7 @@ func TestLog(t *testing.T) {
 	levels := map[string]string{
 		"AttemptStarted": "DEBUG", "AttemptFailed": "WARN", "Reconnecting": "WARN", "Stopped": "ERROR",
 		"VideoSendUnavailable": "WARN", "ConnectionPoor": "WARN", "VideoStopSuggested": "WARN", "Missed": "WARN",
+		"SendingAudioFailed": "WARN", "VideoDegradeSuggested": "WARN", "PolicyChanged": "WARN",
 	}
 	for _, e := range every {
 		var out bytes.Buffer
@@ -214,6 +220,26 @@ func TestLogStopByTheApplicationIsNoError(t *testing.T) {
 	var out bytes.Buffer
 	Log{Logger: slog.New(slog.NewTextHandler(&out, nil))}.Observe(Stopped{Initiator: ByApplication})
 	assert.Contains(t, out.String(), "level=INFO")
+}
+
+// TestLogPolicy: a verdict that got better is no warning, and has no reason.
+func TestLogPolicy(t *testing.T) {
+	for e, want := range map[PolicyChanged]string{
+		{Policy: "jitter", Reason: "above 80 ms"}: `level=WARN msg="health policy changed" seq=0 epoch=0 state="" policy=jitter healthy=false reason="above 80 ms"`,
+		{Policy: "jitter", Healthy: true}:         `level=INFO msg="health policy changed" seq=0 epoch=0 state="" policy=jitter healthy=true` + "\n",
+	} {
+		var out bytes.Buffer
+		Log{Logger: slog.New(slog.NewTextHandler(&out, nil))}.Observe(e)
+		assert.Contains(t, out.String(), want)
+	}
+}
+
+// TestDegradeReasons: the texts are stable.
+func TestDegradeReasons(t *testing.T) {
+	raw, err := Marshal(VideoDegradeSuggested{Reason: DegradeFrameRate})
+	require.NoError(t, err)
+	assert.Contains(t, string(raw), `"reason":"frame-rate"`)
+	assert.Equal(t, []DegradeReason{"cpu", "senders"}, []DegradeReason{DegradeCPU, DegradeSenders})
 }
 
 func TestLogBelowLevelWritesNothing(t *testing.T) {

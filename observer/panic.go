@@ -3,8 +3,8 @@ package observer
 import "fmt"
 
 // PanicError is the cause of a status that stands for a panic in code of the
-// application: an observer, a transport, a backoff or a random source. Reach
-// it with errors.As.
+// application: an observer, a transport, a backoff, a random source or a custom
+// health policy. Reach it with errors.As.
 type PanicError struct {
 	// Where names the call that panicked.
 	Where string
