@@ -20,6 +20,7 @@ type Detector struct {
 	expect   Expectation
 	due      time.Duration // of the next tick
 	path     path
+	calm     quality // of the path, as it was before the alert
 
 	// mediaFrom and signalingFrom are when the silence of the layer began: at its
 	// last inbound byte, or later, when silence before that proves nothing.
@@ -70,6 +71,8 @@ func NewDetector(c DetectorConfig) Detector {
 }
 
 // Start begins to watch a link that has just been opened, and what it can do.
+// What is known of the quality of the path is kept: it is mostly that of the
+// network.
 func (d *Detector) Start(now time.Duration, canPing, canProbe bool) {
 	if d.limits == nil {
 		return
@@ -77,8 +80,19 @@ func (d *Detector) Start(now time.Duration, canPing, canProbe bool) {
 	*d = Detector{
 		limits: d.limits, running: true, expect: d.expect,
 		canPing: canPing && d.limits.PingIdle > 0, canProbe: canProbe && d.limits.ProbeEvery > 0,
-		ping: question{id: max(d.ping.id, firstPing)}, path: path{last: d.path.last, settled: d.path.last, since: now},
+		ping: question{id: max(d.ping.id, firstPing)}, path: d.path.reopened(now), calm: d.path.quality,
 		mediaFrom: now, signalingFrom: now, answeredFrom: now, probeDue: now, longestAt: now, due: now,
+	}
+}
+
+// Revive goes on watching a link that was found dead and has come back: every
+// silence counts from now on.
+func (d *Detector) Revive(now time.Duration) {
+	if d.running && d.dead != 0 {
+		d.dead, d.suspected, d.oneWay = 0, 0, false
+		d.mediaFrom, d.answeredFrom, d.signalingFrom = now, now, now
+		d.ping.waiting, d.pong = false, question{}
+		d.due = now
 	}
 }
 
@@ -133,8 +147,22 @@ func (d *Detector) HeardMedia(at time.Duration) {
 	if !d.running || at <= 0 || at < d.mediaFrom {
 		return
 	}
+	d.noteGap(at)
 	d.heard = true
 	d.mediaFrom = at
+}
+
+// gapMemory is after how long the longest gap counts half.
+const gapMemory = 5 * time.Minute
+
+// noteGap learns how long media can be silent and come back.
+func (d *Detector) noteGap(at time.Duration) {
+	if at-d.longestAt >= gapMemory {
+		d.longest, d.longestAt = d.longest/2, at
+	}
+	if gone := at - d.mediaFrom; gone > d.longest {
+		d.longest, d.longestAt = gone, at
+	}
 }
 
 // HeardSignaling is HeardMedia for signaling.
@@ -145,16 +173,19 @@ func (d *Detector) HeardSignaling(at time.Duration) {
 }
 
 // Probed takes the answer to a media probe. Only the first answer to a probe
-// that is waited for counts.
-func (d *Detector) Probed(id uint64, now time.Duration) {
+// that is waited for counts; it is false for any other.
+func (d *Detector) Probed(id uint64, now time.Duration) bool {
 	if _, ok := d.path.answer(id, now); !ok || !d.running {
-		return
+		return false
 	}
 	d.answered, d.unanswered, d.answeredFrom = true, 0, max(d.answeredFrom, now)
 	d.doubt &^= Media
-	d.noteGap(now)
 	d.HeardMedia(now)
+	return true
 }
+
+// Heard says whether anything has come in on the media path since Start.
+func (d *Detector) Heard() bool { return d.heard }
 
 // Pong takes the answer to a ping that Tick has asked for, and gives its round
 // trip. It is false for any other.

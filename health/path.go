@@ -19,12 +19,26 @@ type path struct {
 	last     uint64                   // id of the newest probe; 0 = none
 	settled  uint64                   // ids up to this are answered, lost or forgotten
 
+	quality
+}
+
+// quality is how the path was of late.
+type quality struct {
+	since Moment        // when the path was first used
 	loss  float64       // share of lost probes, of about the last lossMemory
 	probe time.Duration // fastest round trip of late, of probes; 0 = none yet
 	ping  time.Duration // the same of pings
 	dirty Moment        // when something was last lost or slow
 	pause time.Duration // length of the last pause of this machine
-	since time.Duration // when the path was first used
+}
+
+// reopened is the path for a new link: no question waits, its quality is known.
+func (p *path) reopened(now time.Duration) path {
+	q := p.quality
+	if q.since.IsZero() {
+		q.since = At(now)
+	}
+	return path{last: p.last, settled: p.last, quality: q}
 }
 
 // lossMemory is how many probes the loss is averaged over.
@@ -107,7 +121,7 @@ func (p *path) soil(now time.Duration) { p.dirty = At(now) }
 
 // clean says whether nothing was lost or slow for a while.
 func (p *path) clean(now time.Duration, c *DetectorConfig) bool {
-	return now >= later(p.since, c.CleanFor/6) && !p.dirty.within(now, c.CleanFor)
+	return !p.since.within(now, c.CleanFor/6) && !p.dirty.within(now, c.CleanFor)
 }
 
 // patience is the age of an unanswered ping that proves signaling dead on a path

@@ -16,6 +16,7 @@ type Reconnection struct {
 	on      bool
 	delays  streak // evaluations, outside the wait, with too long a delay
 	delayed bool   // the last evaluation found one too many of them
+	excused Layers // whose silence is left to somebody else
 	health  verdict
 }
 
@@ -57,6 +58,10 @@ func (p *Reconnection) Dead(now time.Duration, d *Data) bool {
 	return p.on && !p.waiting(now, d) && (p.noPackets(d) || p.noPongs(d))
 }
 
+// Excuse leaves missing packets, or pongs, to somebody who judges that layer
+// better, such as a Detector, until it is called with others.
+func (p *Reconnection) Excuse(l Layers) { p.excused = l }
+
 // Reason says in words, with numbers, for a log, which conditions d meets: the
 // counts as they stand in d, whether or not the wait is over, and the speaker
 // delay if the last Evaluate found it too long once too often. Without any it
@@ -84,11 +89,11 @@ func (p *Reconnection) waiting(now time.Duration, d *Data) bool {
 }
 
 func (p *Reconnection) noPackets(d *Data) bool {
-	return p.limits.NoPackets >= 0 && d.NoPackets >= p.limits.NoPackets
+	return !p.excused.Has(Media) && p.limits.NoPackets >= 0 && d.NoPackets >= p.limits.NoPackets
 }
 
 func (p *Reconnection) noPongs(d *Data) bool {
-	return p.limits.MissedPongs >= 0 && d.MissedPongs >= p.limits.MissedPongs
+	return !p.excused.Has(Signaling) && p.limits.MissedPongs >= 0 && d.MissedPongs >= p.limits.MissedPongs
 }
 
 func (p *Reconnection) delay(d *Data) bool {

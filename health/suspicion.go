@@ -25,12 +25,11 @@ func (d *Detector) Tick(now time.Duration) (s Step) {
 	if !d.running {
 		return Step{}
 	}
-	if late := now - d.due; late > d.limits.LateTick {
-		s.Voided = late
-		d.Void(now, late)
-	}
+	s.Voided = d.Notice(now)
 	d.path.expire(now, d.limits.ProbeTimeout)
-	d.noteGap(now)
+	if !d.alert(now) {
+		d.calm = d.path.quality
+	}
 	d.suspect(now, &s)
 	d.judge(now, &s)
 	s.Probe = d.probe(now)
@@ -39,10 +38,16 @@ func (d *Detector) Tick(now time.Duration) (s Step) {
 	return s
 }
 
-// Voids says whether the machine cannot have been running: the next tick is
-// overdue. Whatever came in since then must not be judged before a Tick.
-func (d *Detector) Voids(now time.Duration) bool {
-	return d.running && now-d.due > d.limits.LateTick
+// Notice takes note of the time, as Tick does first. If the next tick is overdue,
+// this machine was not running: the silence is void, and it gives for how long.
+// Call it before anything else is told that came in after a pause.
+func (d *Detector) Notice(now time.Duration) (paused time.Duration) {
+	if !d.running || now-d.due <= d.limits.LateTick {
+		return 0
+	}
+	paused = now - d.due
+	d.Void(now, paused)
+	return paused
 }
 
 // silences are how long what is still missing now.
@@ -136,6 +141,7 @@ func (d *Detector) judge(now time.Duration, s *Step) {
 		return
 	}
 	s.Dead, d.deadAt = d.dead, now
+	d.path.quality = d.calm // what the death itself has cost says nothing of the network
 	d.oneWay = d.dead.Has(Media) && d.mediaFrom > d.answeredFrom && d.probing()
 }
 
@@ -221,24 +227,10 @@ func (d *Detector) signalingDead(now time.Duration, gone silences) bool {
 	return gone.signaling >= d.path.patience()
 }
 
-// gapMemory is after how long the longest gap counts half.
-const gapMemory = 5 * time.Minute
-
-// noteGap learns how long media can be silent and come back. It is called while
-// the silence lasts, before the byte that ends it counts.
-func (d *Detector) noteGap(now time.Duration) {
-	if now-d.longestAt >= gapMemory {
-		d.longest, d.longestAt = d.longest/2, now
-	}
-	if gone := between(d.mediaFrom, now); gone > d.longest {
-		d.longest, d.longestAt = gone, now
-	}
-}
-
 // quietSilence is the silence that is no longer explained by the pauses of a link
 // that cannot be probed.
 func (d *Detector) quietSilence() time.Duration {
-	return d.limits.QuietMediaSilence
+	return max(d.limits.QuietMediaSilence, d.longest*5/2)
 }
 
 // probe gives the id of a media probe if one is due.

@@ -42,4 +42,6 @@ type Snapshot struct {
 	MissedPongs int `json:"missedPongs"`
 	// SilentSamples counts the health samples in a row without inbound traffic.
 	SilentSamples int `json:"silentSamples"`
+	// Liveness counts what the detector of dead links did.
+	Liveness Liveness `json:"liveness,omitzero"`
 }

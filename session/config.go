@@ -23,7 +23,9 @@ import (
 //	ObserverGrace    2 s               error
 //	ReasonGrace      250 ms            off
 //	PresenceTimeout  not waited for    not waited for
-//	PingInterval     10 s              off
+//	PingInterval     10 s              off              (the detector's pings, too)
+//	ProofTimeout     3 s               off
+//	NoHealing        links may heal    -
 //	Random           math/rand/v2      -
 type Config struct {
 	// Name identifies the session in logs, events and errors.
@@ -36,7 +38,7 @@ type Config struct {
 	// Policy says what a status means, how long to go on trying and how fast;
 	// nil means policy.Default.
 	Policy *policy.Policy
-	// Health sets the thresholds of the health policies.
+	// Health sets the thresholds of the health policies and of the detector.
 	Health health.Config
 	// ConnectTimeout is how long one attempt, one update and one promotion may
 	// take.
@@ -55,6 +57,15 @@ type Config struct {
 	PresenceTimeout time.Duration
 	// PingInterval is the time between signaling pings, on links that can ping.
 	PingInterval time.Duration
+	// ProofTimeout is how long a link that was opened in a recovery may take to show
+	// that its media path works, before it counts as failed: by any inbound byte or
+	// by the answer to a media probe. It is asked of links that can probe media, or
+	// that have declared what should come in (Reporter.Expect), while the detector
+	// is on.
+	ProofTimeout time.Duration
+	// NoHealing gives up a link as soon as the detector has found it dead. Otherwise
+	// it is left alone until the next attempt begins, and kept if it comes back.
+	NoHealing bool
 	// ViewOnly starts without sending video.
 	ViewOnly bool
 	// Random gives uniform values in [0,1) for jitter. It is called by one
@@ -70,6 +81,7 @@ func (c Config) Effective() Config {
 	fill(&c.ObserverGrace, 2*time.Second)
 	fill(&c.ReasonGrace, 250*time.Millisecond)
 	fill(&c.PingInterval, 10*time.Second)
+	fill(&c.ProofTimeout, 3*time.Second)
 	c.Health = c.Health.WithDefaults()
 	p := policy.Default()
 	if c.Policy != nil {
@@ -131,6 +143,6 @@ func (c Config) machine() *machine.Config {
 	return &machine.Config{
 		Session: c.Name, Policy: *c.Policy, Health: c.Health, ConnectTimeout: c.ConnectTimeout,
 		CloseGrace: c.CloseGrace, ReasonGrace: max(c.ReasonGrace, 0), PresenceTimeout: max(c.PresenceTimeout, 0),
-		PingInterval: max(c.PingInterval, 0), ViewOnly: c.ViewOnly, Random: c.Random,
+		PingInterval: max(c.PingInterval, 0), ProofTimeout: max(c.ProofTimeout, 0), NoHealing: c.NoHealing, ViewOnly: c.ViewOnly, Random: c.Random,
 	}
 }

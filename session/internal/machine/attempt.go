@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -36,6 +37,7 @@ func (m *Machine) open() {
 	}
 	m.epoch++
 	m.phase, m.retryDue, m.present, m.abilities, m.heard = opening, false, false, 0, Heard{}
+	m.live.expect, m.live.doubt = health.ExpectUnknown, status.Status{}
 	m.trouble.attempts++
 	m.retries.Attempt()
 	m.attemptStarted = m.now.Mono
@@ -76,7 +78,7 @@ func (m *Machine) opened(in Input) {
 		m.arm(tPresence, m.clipped(m.cfg.PresenceTimeout))
 		return
 	}
-	m.establish()
+	m.ready()
 }
 
 // openedLate closes a link that nobody waits for any more. The session goes on
@@ -145,7 +147,7 @@ func (m *Machine) arrived() {
 	m.present = true
 	if m.phase == awaiting {
 		m.timers.clear(tPresence)
-		m.establish()
+		m.ready()
 	}
 }
 
@@ -186,11 +188,18 @@ func (m *Machine) settleIn(from observer.State) {
 		m.retries.Restart() // the first connect has a budget of its own
 	}
 	m.trouble = trouble{}
+	m.timers.clear(tProof)
 	m.monitor.Start(m.now.Mono)
 	m.monitor.SetStart(m.now.Mono)
 	if m.abilities&CanPing != 0 {
 		m.pinger.Start(m.now.Mono)
 		m.ping()
+	}
+	if m.watching() {
+		m.live.detector.Revive(m.now.Mono)
+		m.detect()
+	} else {
+		m.watch()
 	}
 	if m.viewOnly && !m.attempt.ViewOnly {
 		m.change(change{viewOnly: true}, status.New(status.VideoCallSwitchToViewOnly, nil))
@@ -198,10 +207,14 @@ func (m *Machine) settleIn(from observer.State) {
 }
 
 func (m *Machine) summary() observer.Outage {
-	return observer.Outage{
+	o := observer.Outage{
 		Since: m.trouble.since.Wall, Duration: m.now.Mono - m.trouble.since.Mono,
 		Attempts: m.trouble.attempts, Level: m.attempt.Level, First: m.trouble.first, Last: m.trouble.last,
 	}
+	if o.Healed = o.Attempts == 0; o.Healed {
+		o.Level = 0
+	}
+	return o
 }
 
 // failed ends the attempt, whose link is gone, and decides what comes next.
@@ -266,7 +279,8 @@ func (m *Machine) budgetOver() {
 // release gives up what the running attempt or the link holds, and waits for
 // it within the close grace.
 func (m *Machine) release(leave bool) {
-	m.timers.clear(tConnect, tPresence, tReason, tStable, tPing, tUpdate)
+	m.timers.clear(tConnect, tPresence, tReason, tStable, tPing, tUpdate, tProof)
+	m.unwatch()
 	m.pinger.Stop()
 	m.monitor.Stop()
 	m.dropUpdate()
@@ -274,7 +288,7 @@ func (m *Machine) release(leave bool) {
 	case m.phase == opening:
 		m.do(Effect{Kind: CancelOpen, Epoch: m.epoch, Status: status.New(status.TaskFailed, nil)})
 		m.await(operation{epoch: m.epoch, connect: true})
-	case m.phase == awaiting, m.phase == reasoning, m.state == observer.StateConnected:
+	case m.phase == awaiting, m.phase == proving, m.phase == reasoning, m.phase == condemned, m.state == observer.StateConnected:
 		m.do(Effect{Kind: CloseLink, Epoch: m.epoch, Leave: leave})
 		m.await(operation{epoch: m.epoch})
 	}

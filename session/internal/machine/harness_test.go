@@ -44,14 +44,17 @@ func steadily(d time.Duration) func(func() float64) backoff.BackOff {
 }
 
 // testConfig has every limit switched on but the wait for presence, which
-// would stand between every test and its connection.
+// would stand between every test and its connection, and the detector, whose
+// pings would stand between every two inputs: see detecting.
 func testConfig() *Config {
 	p := policy.Default()
 	p.StableAfter = stableAfter
 	p.Budget.Elapsed = elapsedBudget
 	p.NewBackOff = steadily(retryDelay)
+	h := health.Config{}.WithDefaults()
+	h.Detector.Off = true
 	return &Config{
-		Policy: p, Health: health.Config{}.WithDefaults(), ConnectTimeout: connectTimeout, CloseGrace: closeGrace,
+		Policy: p, Health: h, ConnectTimeout: connectTimeout, CloseGrace: closeGrace,
 		ReasonGrace: reasonGrace, PingInterval: pingInterval, Random: func() float64 { return 0.5 },
 	}
 }

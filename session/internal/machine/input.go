@@ -105,7 +105,7 @@ type Input struct {
 	Unsupported bool `json:"unsupported,omitempty"`
 	// Expect is what a link declares.
 	Expect health.Expectation `json:"expect,omitempty"`
-	Heard       Heard `json:"heard,omitzero"`
+	Heard  Heard              `json:"heard,omitzero"`
 	// Sample is read during Handle only; it is a pointer so that the other
 	// inputs stay small.
 	Sample *health.Sample `json:"sample,omitempty"`

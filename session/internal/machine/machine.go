@@ -28,7 +28,12 @@ type Config struct {
 	ReasonGrace     time.Duration
 	PresenceTimeout time.Duration
 	PingInterval    time.Duration
-	ViewOnly        bool
+	// ProofTimeout is how long a recovered link may take to show that media comes
+	// in; off at 0.
+	ProofTimeout time.Duration
+	// NoHealing gives up a link as soon as it is found dead.
+	NoHealing bool
+	ViewOnly  bool
 	// Random gives uniform values in [0,1) to the backoff.
 	Random func() float64
 }
@@ -59,7 +64,7 @@ type Machine struct {
 	// attempt is the running one; valid in phases opening, aborting, presence.
 	attempt        Attempt
 	attemptStarted time.Duration
-	linkOpened     time.Duration // valid in phase awaiting
+	linkOpened     time.Duration // valid in phases awaiting and proving
 	timeout        status.Status // of an attempt whose time is over
 	present        bool
 	// granted is the status that the scheduled attempt was decided on for; a
@@ -90,6 +95,7 @@ type Machine struct {
 	monitor health.Monitor
 	pinger  health.Pinger
 	quality quality
+	live    liveness
 	rtt     time.Duration
 	heard   Heard
 
@@ -106,10 +112,12 @@ const (
 	awaiting               // the link is open, the attendee is not on the roster yet
 	reasoning              // the link is lost, a reason may follow; it is not closed yet
 	waiting                // for the delay and the old operation
+	condemned              // for the delay; the link was found dead, but is untouched and may heal
+	proving                // the link is open, its media path has not shown yet that it works
 	leaving                // stopped: for the old operation
 )
 
-var phaseNames = [...]string{"resting", "opening", "aborting", "awaiting", "reasoning", "waiting", "leaving"}
+var phaseNames = [...]string{"resting", "opening", "aborting", "awaiting", "reasoning", "waiting", "condemned", "proving", "leaving"}
 
 func (p phase) String() string { return phaseNames[p] }
 
@@ -157,6 +165,7 @@ func New(cfg *Config) *Machine {
 func (m *Machine) Clone() *Machine {
 	c := *m
 	c.monitor = m.monitor.Clone()
+	c.live = m.live.clone()
 	c.effects, c.deafCloses = slices.Clone(m.effects), slices.Clone(m.deafCloses)
 	return &c
 }
@@ -200,7 +209,12 @@ func (m *Machine) clock(now Instant) {
 		m.timers.clear(tStable) // whatever the input is: a loss must not come first
 		m.retries.Renew()
 	}
-	if last.Wall.IsZero() || now.Wall.Sub(last.Wall)-(now.Mono-last.Mono) < sleepJump {
+	if last.Wall.IsZero() {
+		return
+	}
+	jump := now.Wall.Sub(last.Wall) - (now.Mono - last.Mono)
+	m.notice(jump)
+	if jump < sleepJump {
 		return
 	}
 	if m.retries.Living() {
@@ -271,6 +285,14 @@ func (m *Machine) fromLink(in Input) {
 		m.arrived()
 	case CannotPing:
 		m.cannotPing()
+	case Probed:
+		m.probed(in.ID)
+	case CannotProbe:
+		m.cannotProbe()
+	case Expected:
+		m.expected(in.Expect)
+	case Doubted:
+		m.doubted(in)
 	case UpdateDone:
 		m.updateDone(in)
 	case PromoteDone, DemoteDone:
@@ -285,6 +307,8 @@ func (m *Machine) noteHeard(h Heard) {
 	}
 	m.heard = h
 	m.retries.Alive(h.latest())
+	m.feed()
+	m.proven()
 }
 
 // fire asks the table for a transition. A refused one changes nothing.
@@ -356,6 +380,7 @@ func (m *Machine) Snapshot() observer.Snapshot {
 // may change without an effect.
 func (m *Machine) Vitals(s *observer.Snapshot) {
 	s.RTT, s.MissedPongs, s.SilentSamples = m.rtt, m.monitor.Data().MissedPongs, m.monitor.Data().NoPackets
+	s.Liveness = m.live.counts
 }
 
 // public is the status as an observer may see it as an end reason: with the

@@ -12,6 +12,9 @@ func (m *Machine) sampled(s *health.Sample) {
 	if traffic {
 		m.retries.Alive(m.now.Mono)
 	}
+	if traffic && m.watching() && m.heard.Media == 0 {
+		m.live.detector.HeardMedia(m.now.Mono) // the best there is on a link that does not note its packets
+	}
 	if accepted && m.state == observer.StateConnected {
 		m.assess(s.VideoTiles > 0)
 	}
@@ -30,6 +33,7 @@ func (m *Machine) ping() {
 		return
 	}
 	m.monitor.MissedPong()
+	m.excuse()
 	if data := m.monitor.Data(); m.quality.reconnection.Dead(m.now.Mono, data) {
 		m.unhealthy(m.quality.reconnection.Reason(data))
 	}
@@ -40,13 +44,32 @@ func (m *Machine) cannotPing() {
 	m.abilities &^= CanPing
 	m.pinger.Stop()
 	m.timers.clear(tPing)
+	if m.watching() {
+		m.live.detector.CannotPing()
+	}
 }
 
-// ponged takes the answer to a ping; another id than the last is ignored.
+// excuse leaves to the detector what it judges better.
+func (m *Machine) excuse() {
+	if m.watching() {
+		m.quality.reconnection.Excuse(m.live.detector.Judges())
+	} else {
+		m.quality.reconnection.Excuse(0)
+	}
+}
+
+// ponged takes the answer to a ping of the pinger or of the detector; another id
+// than their last is ignored.
 func (m *Machine) ponged(id uint64) {
 	rtt, ok := m.pinger.Pong(id, m.now.Mono)
+	if !ok && m.watching() {
+		rtt, ok = m.live.detector.Pong(id, m.now.Mono)
+	}
 	if !ok {
 		return
+	}
+	if m.watching() {
+		m.live.detector.HeardSignaling(m.now.Mono)
 	}
 	m.rtt = rtt
 	m.monitor.Pong()

@@ -11,7 +11,7 @@ import (
 // policyPhase is where a reported status meets the session.
 func (m *Machine) policyPhase() policy.Phase {
 	switch m.phase {
-	case opening, awaiting:
+	case opening, awaiting, proving:
 		return policy.Attempting
 	case resting:
 		return policy.Attached
@@ -81,6 +81,9 @@ func (m *Machine) interrupt(st status.Status) {
 		return
 	}
 	m.timers.clear(tStable, tPing)
+	if m.phase != condemned {
+		m.unwatch()
+	}
 	m.outages++
 	m.trouble = trouble{since: m.now}
 	m.trouble.blame(st)
@@ -112,6 +115,7 @@ func (m *Machine) reportedWaiting(st status.Status, bare bool) {
 	d := m.decide(policy.Waiting, st)
 	if d.Action == policy.Fold {
 		m.trouble.blame(st)
+		m.touch()
 		if m.phase == reasoning && !bare {
 			m.timers.clear(tReason)
 			m.reasonOver()
@@ -172,7 +176,7 @@ func (m *Machine) linkClosed(in Input) {
 		m.failed(st)
 	case m.policyPhase() == policy.Attached:
 		m.lost(st, bare)
-	case m.phase == reasoning:
+	case m.phase == reasoning, m.phase == condemned:
 		m.reportedWaiting(st, bare)
 	}
 }
@@ -225,8 +229,10 @@ func authoritative(c status.Code) bool {
 	return c == status.MeetingEnded || c == status.TURNCredentialsForbidden || c == status.AudioAttendeeRemoved
 }
 
-// reconnect recovers by hand. While an outage runs there is nothing to add.
+// reconnect recovers by hand. While an outage runs there is nothing to add, but
+// that the application does not want to wait for the link to heal.
 func (m *Machine) reconnect(st status.Status) {
+	m.touch()
 	if m.state == observer.StateConnected {
 		m.reportedAttached(st, false)
 	}

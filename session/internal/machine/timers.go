@@ -18,6 +18,8 @@ const (
 	tPing                   // the next ping
 	tUpdate                 // end of the update's time
 	tPromotion              // end of the promotion's time
+	tDetect                 // the detector of dead links is due
+	tProof                  // the media path must have shown that it works
 	timerCount
 )
 
@@ -100,6 +102,7 @@ func (m *Machine) expire(n timer) {
 	case tReason:
 		m.reasonOver()
 	case tRetry:
+		m.touch()
 		m.retryDue = true
 		m.proceed()
 	case tPing:
@@ -108,5 +111,9 @@ func (m *Machine) expire(n timer) {
 		m.updateTimedOut()
 	case tPromotion:
 		m.promotionTimedOut()
+	case tDetect:
+		m.detect()
+	case tProof:
+		m.unproven()
 	}
 }
