@@ -59,6 +59,11 @@ var readers = map[string]func(json.RawMessage) (Event, error){
 	"VideoDegradeSuggested": read[VideoDegradeSuggested],
 	"VideoDegradeLifted":    read[VideoDegradeLifted],
 	"PolicyChanged":         read[PolicyChanged],
+	"LinkSuspected":         read[LinkSuspected],
+	"LinkCleared":           read[LinkCleared],
+	"LinkDead":              read[LinkDead],
+	"LinkHealed":            read[LinkHealed],
+	"MediaProven":           read[MediaProven],
 	"Missed":                read[Missed],
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
 )
 
 // Log is an Observer that writes each event to a structured logger: losses and
@@ -115,7 +117,35 @@ func recordQuality(e Event) (slog.Level, string, []slog.Attr) {
 	case PolicyChanged:
 		return verdictLevel(e.Healthy), "health policy changed", policyAttrs(e)
 	}
+	return recordLiveness(e)
+}
+
+// recordLiveness translates what the detector of dead links tells.
+func recordLiveness(e Event) (slog.Level, string, []slog.Attr) {
+	switch e := e.(type) {
+	case LinkSuspected:
+		return slog.LevelInfo, "link suspected", append(diagnosisAttrs(e.Diagnosis), doubtAttrs(e.Doubt)...)
+	case LinkCleared:
+		return slog.LevelInfo, "link cleared", []slog.Attr{slog.Duration("after", e.After), slog.Duration("paused", e.Paused)}
+	case LinkDead:
+		return slog.LevelWarn, "link dead", diagnosisAttrs(e.Diagnosis)
+	case LinkHealed:
+		return slog.LevelInfo, "link healed", []slog.Attr{slog.String("layers", e.Layers.String()), slog.Duration("after", e.After)}
+	case MediaProven:
+		return slog.LevelInfo, "media proven", []slog.Attr{slog.Duration("after", e.After)}
+	}
 	return slog.LevelInfo, e.Name(), nil
+}
+
+func diagnosisAttrs(d health.Diagnosis) []slog.Attr {
+	return []slog.Attr{slog.String("layers", d.Layers.String()), slog.String("why", d.String())}
+}
+
+func doubtAttrs(st status.Status) []slog.Attr {
+	if st.IsZero() {
+		return nil
+	}
+	return []slog.Attr{slog.Any("doubt", st)}
 }
 
 // retryAttrs leaves out limits that there are none of.

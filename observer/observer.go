@@ -43,6 +43,11 @@ type Funcs struct {
 	VideoDegradeSuggested func(VideoDegradeSuggested)
 	VideoDegradeLifted    func(VideoDegradeLifted)
 	PolicyChanged         func(PolicyChanged)
+	LinkSuspected         func(LinkSuspected)
+	LinkCleared           func(LinkCleared)
+	LinkDead              func(LinkDead)
+	LinkHealed            func(LinkHealed)
+	MediaProven           func(MediaProven)
 	Missed                func(Missed)
 }
 
@@ -93,6 +98,24 @@ func (f Funcs) Observe(e Event) {
 		call(f.PolicyChanged, e)
 	case Missed:
 		call(f.Missed, e)
+	default:
+		f.observeLiveness(e)
+	}
+}
+
+// observeLiveness is Observe for what the detector of dead links tells.
+func (f Funcs) observeLiveness(e Event) {
+	switch e := e.(type) {
+	case LinkSuspected:
+		call(f.LinkSuspected, e)
+	case LinkCleared:
+		call(f.LinkCleared, e)
+	case LinkDead:
+		call(f.LinkDead, e)
+	case LinkHealed:
+		call(f.LinkHealed, e)
+	case MediaProven:
+		call(f.MediaProven, e)
 	}
 }
 

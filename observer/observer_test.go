@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
@@ -58,18 +59,30 @@ var every = []Event{
 	VideoDegradeSuggested{head, DegradeCPU},
 	VideoDegradeLifted{head, DegradeSenders},
 	PolicyChanged{Header: head, Policy: "jitter", Healthy: false, Reason: "above 80 ms"},
+	LinkSuspected{Header: head, Diagnosis: diagnosis, Doubt: status.Status{Layer: status.LayerMedia, Cause: errors.New("ICE disconnected")}},
+	LinkCleared{Header: head, After: 1400 * time.Millisecond, Paused: time.Second},
+	LinkDead{Header: head, Diagnosis: diagnosis},
+	LinkHealed{Header: head, Layers: health.Both, After: time.Second},
+	MediaProven{Header: head, After: 38 * time.Millisecond},
 	Missed{Header: head, Events: 12, FirstSeq: 3, Outages: 2},
 }
 
-// declared lists the types of event.go that have a Name method.
+var diagnosis = health.Diagnosis{
+	Layers: health.Media, MediaSilence: 2600 * time.Millisecond, Unanswered: 24, UnansweredFor: 2600 * time.Millisecond,
+	RTT: 38 * time.Millisecond,
+}
+
+// declared lists the types that have a Name method.
 func declared(t *testing.T) map[string]bool {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "event.go", nil, 0)
-	require.NoError(t, err)
 	names := map[string]bool{}
-	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "Name" {
-			names[f.Recv.List[0].Type.(*ast.Ident).Name] = true
+	for _, source := range []string{"event.go", "liveness.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
+		require.NoError(t, err)
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "Name" {
+				names[f.Recv.List[0].Type.(*ast.Ident).Name] = true
+			}
 		}
 	}
 	return names
@@ -200,7 +213,7 @@ func TestLog(t *testing.T) {
 	levels := map[string]string{
 		"AttemptStarted": "DEBUG", "AttemptFailed": "WARN", "Reconnecting": "WARN", "Stopped": "ERROR",
 		"VideoSendUnavailable": "WARN", "ConnectionPoor": "WARN", "VideoStopSuggested": "WARN", "Missed": "WARN",
-		"SendingAudioFailed": "WARN", "VideoDegradeSuggested": "WARN", "PolicyChanged": "WARN",
+		"SendingAudioFailed": "WARN", "VideoDegradeSuggested": "WARN", "PolicyChanged": "WARN", "LinkDead": "WARN",
 	}
 	for _, e := range every {
 		var out bytes.Buffer
