@@ -126,6 +126,19 @@ func (n notation) event(e observer.Event) string {
 	case observer.Updated:
 		return fmt.Sprintf("Updated(%s)", strings.TrimSpace(flags(e.Renegotiate, "renegotiate", e.ViewOnly, "view-only", e.Unsupported, "unsupported")))
 	}
+	return n.verdict(e)
+}
+
+// verdict is event for what the health policies find.
+func (n notation) verdict(e observer.Event) string {
+	switch e := e.(type) {
+	case observer.VideoDegradeSuggested:
+		return fmt.Sprintf("VideoDegradeSuggested(%s)", e.Reason)
+	case observer.VideoDegradeLifted:
+		return fmt.Sprintf("VideoDegradeLifted(%s)", e.Reason)
+	case observer.PolicyChanged:
+		return fmt.Sprintf("PolicyChanged(%s%s)", e.Policy, flags(e.Healthy, "healthy"))
+	}
 	return e.Name()
 }
 

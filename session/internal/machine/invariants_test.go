@@ -26,7 +26,9 @@ func mayFollow(e observer.Event, h observer.Header, now observer.State) bool {
 	case observer.Stopped:
 		return h.From != observer.StateStopped && h.To == observer.StateStopped
 	case observer.Recovered, observer.Promoted, observer.Updating, observer.Updated,
-		observer.ConnectionGood, observer.ConnectionPoor, observer.VideoStopSuggested:
+		observer.ConnectionGood, observer.ConnectionPoor, observer.VideoStopSuggested,
+		observer.SendingAudioFailed, observer.SendingAudioRecovered,
+		observer.VideoDegradeSuggested, observer.VideoDegradeLifted, observer.PolicyChanged:
 		return h.From == observer.StateConnected && h.To == h.From
 	case observer.AttemptStarted, observer.AttemptFailed, observer.RetryScheduled:
 		return (h.From == observer.StateConnecting || h.From == observer.StateReconnecting) && h.To == h.From
