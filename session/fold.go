@@ -60,19 +60,13 @@ func foldable(e observer.Event) bool {
 	return true
 }
 
-// newest marks what is kept although it is foldable: the last event of all,
-// and the last that says whether the session is promoted, whether it is
-// view-only and whether the connection is good.
+// newest marks what is kept although it is foldable: the last event of all, and
+// the last that says how a matter stands.
 func newest(queue []observer.Event) map[int]bool {
-	last := map[string]int{"": len(queue) - 1}
+	last := map[matter]int{{}: len(queue) - 1}
 	for i, e := range queue {
-		switch e.(type) {
-		case observer.Promoted, observer.Demoted:
-			last["promotion"] = i
-		case observer.VideoSendUnavailable:
-			last["view-only"] = i
-		case observer.ConnectionGood, observer.ConnectionPoor, observer.VideoStopSuggested:
-			last["quality"] = i
+		if m := matterOf(e); m != (matter{}) {
+			last[m] = i
 		}
 	}
 	keep := make(map[int]bool, len(last))
@@ -80,6 +74,36 @@ func newest(queue []observer.Event) map[int]bool {
 		keep[i] = true
 	}
 	return keep
+}
+
+// matter is one thing besides the state that events tell how it stands. The zero
+// value is none.
+type matter struct {
+	what string
+	of   string // which of several
+}
+
+// matterOf says what an event has the word on: whether the session is promoted
+// or view-only, whether audio arrives and leaves, each reason to send less video,
+// and each custom policy's verdict.
+func matterOf(e observer.Event) matter {
+	switch e := e.(type) {
+	case observer.Promoted, observer.Demoted:
+		return matter{what: "promotion"}
+	case observer.VideoSendUnavailable:
+		return matter{what: "view-only"}
+	case observer.ConnectionGood, observer.ConnectionPoor, observer.VideoStopSuggested:
+		return matter{what: "quality"}
+	case observer.SendingAudioFailed, observer.SendingAudioRecovered:
+		return matter{what: "sending audio"}
+	case observer.VideoDegradeSuggested:
+		return matter{"degrade", string(e.Reason)}
+	case observer.VideoDegradeLifted:
+		return matter{"degrade", string(e.Reason)}
+	case observer.PolicyChanged:
+		return matter{"policy", e.Policy}
+	}
+	return matter{}
 }
 
 // miss adds events, and the outages they are, to the Missed at the end of out.

@@ -22,6 +22,13 @@ func eventsNamed(names ...string) []observer.Event {
 			"Promoted": observer.Promoted{Header: h}, "Demoted": observer.Demoted{Header: h},
 			"VideoSendUnavailable": observer.VideoSendUnavailable{Header: h},
 			"ConnectionPoor":       observer.ConnectionPoor{Header: h}, "ConnectionGood": observer.ConnectionGood{Header: h},
+			"SendingAudioFailed": observer.SendingAudioFailed{Header: h}, "SendingAudioRecovered": observer.SendingAudioRecovered{Header: h},
+			"too slow":       observer.VideoDegradeSuggested{Header: h, Reason: observer.DegradeCPU},
+			"fast enough":    observer.VideoDegradeLifted{Header: h, Reason: observer.DegradeCPU},
+			"many senders":   observer.VideoDegradeSuggested{Header: h, Reason: observer.DegradeSenders},
+			"jitter":         observer.PolicyChanged{Header: h, Policy: "jitter"},
+			"no more jitter": observer.PolicyChanged{Header: h, Policy: "jitter", Healthy: true},
+			"heat":           observer.PolicyChanged{Header: h, Policy: "heat"},
 		}[name])
 	}
 	return events
@@ -66,6 +73,30 @@ func TestFold(t *testing.T) {
 			"of what may repeat for ever the newest is kept",
 			[]string{"Connected", "VideoSendUnavailable", "VideoSendUnavailable", "Promoted", "Demoted", "ConnectionPoor", "ConnectionGood", "ConnectionPoor"},
 			[]string{"Connected", "Missed", "VideoSendUnavailable", "Missed", "Demoted", "Missed", "ConnectionPoor"},
+			0,
+		},
+		{
+			"the newest on sending audio",
+			[]string{"Connected", "SendingAudioFailed", "SendingAudioRecovered", "AttemptFailed", "Stopped"},
+			[]string{"Connected", "Missed", "SendingAudioRecovered", "Missed", "Stopped"},
+			0,
+		},
+		{
+			"the newest on each reason to degrade video",
+			[]string{"Connected", "too slow", "many senders", "fast enough", "too slow", "fast enough", "Stopped"},
+			[]string{"Connected", "Missed", "VideoDegradeSuggested", "Missed", "VideoDegradeLifted", "Stopped"},
+			0,
+		},
+		{
+			"the newest of each custom policy",
+			[]string{"Connected", "heat", "jitter", "no more jitter", "jitter", "no more jitter", "Stopped"},
+			[]string{"Connected", "PolicyChanged", "Missed", "PolicyChanged", "Stopped"},
+			0,
+		},
+		{
+			"an outage with the last word on something else stays",
+			[]string{"Connected", "Reconnecting", "many senders", "Connected", "Recovered", "Stopped"},
+			[]string{"Connected", "Reconnecting", "VideoDegradeSuggested", "Connected", "Recovered", "Stopped"},
 			0,
 		},
 		{"the end is kept", []string{"AttemptFailed", "Stopped"}, []string{"Missed", "Stopped"}, 0},

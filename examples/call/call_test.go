@@ -145,6 +145,11 @@ func TestDescribeEveryEvent(t *testing.T) {
 		observer.ConnectionPoor{},
 		observer.VideoStopSuggested{},
 		observer.ConnectionGood{},
+		observer.SendingAudioFailed{},
+		observer.SendingAudioRecovered{},
+		observer.VideoDegradeSuggested{},
+		observer.VideoDegradeLifted{},
+		observer.PolicyChanged{},
 		observer.Missed{},
 	} {
 		text, _ := describe(e)

@@ -96,7 +96,36 @@ func describeChange(e observer.Event) string {
 	case observer.Missed:
 		return fmt.Sprintf("%s were missed", count(e.Events, "event"))
 	}
+	return describeQuality(e)
+}
+
+// describeQuality is describe for the verdicts on what is sent, and for those of
+// custom policies.
+func describeQuality(e observer.Event) string {
+	switch e := e.(type) {
+	case observer.SendingAudioFailed:
+		return "no audio leaves any more"
+	case observer.SendingAudioRecovered:
+		return "audio is being sent again"
+	case observer.VideoDegradeSuggested:
+		return fmt.Sprintf("sending less video may help (%s)", e.Reason)
+	case observer.VideoDegradeLifted:
+		return fmt.Sprintf("sending less video is no longer suggested (%s)", e.Reason)
+	case observer.PolicyChanged:
+		return describePolicy(e)
+	}
 	return e.Name()
+}
+
+func describePolicy(e observer.PolicyChanged) string {
+	text := "unhealthy"
+	if e.Healthy {
+		text = "healthy again"
+	}
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	return fmt.Sprintf("%s, says policy %q", text, e.Policy)
 }
 
 // enders says in words who ended a session.

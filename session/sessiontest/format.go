@@ -194,5 +194,23 @@ func (l *line) describeOther(e observer.Event) {
 		l.number("events", e.Events)
 		l.word("from=" + strconv.FormatUint(e.FirstSeq, 10))
 		l.number("outages", e.Outages)
+	default:
+		l.describeQuality(e)
+	}
+}
+
+// describeQuality writes what a verdict of a health policy adds.
+func (l *line) describeQuality(e observer.Event) {
+	switch e := e.(type) {
+	case observer.VideoDegradeSuggested:
+		l.word("reason=" + string(e.Reason))
+	case observer.VideoDegradeLifted:
+		l.word("reason=" + string(e.Reason))
+	case observer.PolicyChanged:
+		l.word("policy=" + strconv.Quote(e.Policy))
+		l.flag("healthy", e.Healthy)
+		if e.Reason != "" {
+			l.word("reason=" + strconv.Quote(e.Reason))
+		}
 	}
 }

@@ -200,6 +200,11 @@ var eventNames = func() map[string]bool {
 		observer.ConnectionPoor{},
 		observer.VideoStopSuggested{},
 		observer.ConnectionGood{},
+		observer.SendingAudioFailed{},
+		observer.SendingAudioRecovered{},
+		observer.VideoDegradeSuggested{},
+		observer.VideoDegradeLifted{},
+		observer.PolicyChanged{},
 		observer.Missed{},
 	} {
 		names[e.Name()] = true
