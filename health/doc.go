@@ -8,7 +8,9 @@
 // [SendingAudio] when none leaves any more; [VideoCPU], [VideoFrameRate] and
 // [ConcurrentSenders] say when to send less video. [CustomPolicy] adds the
 // application's own. [Pinger] decides when pings go out and which answers count.
-// What to do about a verdict is not decided here.
+// A [Detector] finds dead links within seconds, by asking both layers and holding
+// what they say together; [Config.WorstCaseDetection] has its bounds. What to do
+// about a verdict is not decided here.
 //
 // Everything is pure and deterministic: nothing reads a clock, starts a
 // goroutine, takes a lock or keeps a reference to its arguments. Time is an
@@ -47,4 +49,15 @@
 //	VideoCPU.EncodeTimePerFrame           15ms     any time per frame will do
 //	VideoFrameRate.Evaluations            5        policy off
 //	ConcurrentSenders.Sources             15       policy off
+//	Detector.ProbeEvery                   400ms    no media probes
+//	Detector.ProbeFast                    100ms    error (at least 10ms)
+//	Detector.ProbeTimeout                 1.5s     error (at least 10ms)
+//	Detector.PingIdle                     1s       no pings of its own: signaling is never found dead
+//	Detector.Suspicion                    1s       error
+//	Detector.MediaSilence                 2.6s     error (more than Suspicion)
+//	Detector.QuietMediaSilence            6s       error (more than Suspicion)
+//	Detector.SignalingSilence             3.6s     error (more than Suspicion)
+//	Detector.BothSilence                  4s       error (more than Suspicion)
+//	Detector.CleanFor                     60s      error
+//	Detector.LateTick                     600ms    error
 package health
