@@ -55,6 +55,7 @@ var tour = scenario{
 	name: "tour",
 	config: func(c *session.Config) {
 		c.Health.UnusableAudio = health.UnusableAudioConfig{Samples: 3, Cooldown: 2 * sec}
+		c.Health.Custom = []health.CustomPolicy{crowd}
 	},
 	transport: func() *sessiontest.Transport {
 		tr := sessiontest.Script(fail(status.AudioServiceUnavailable))
@@ -69,9 +70,26 @@ var tour = scenario{
 	length: 30 * sec,
 }
 
-// audio is bad, then good, then bad again while video is shown.
+// crowd is a custom policy that finds a few senders of video too many.
+var crowd = health.CustomPolicy{Name: "crowd", New: func() health.Policy {
+	p := health.NewConcurrentSenders(health.ConcurrentSendersConfig{Sources: 4})
+	return &p
+}}
+
+// audio is bad, then good, then bad again while video is shown. In the bad
+// times at the beginning none is sent either, and in the good ones many send
+// video for a while.
 func audio(i int) health.Sample {
-	hs := health.Sample{BytesReceived: uint64(i + 1), AudioLoss: health.Some(0), AudioPacketsReceived: health.Some(50)}
+	hs := health.Sample{
+		BytesReceived: uint64(i + 1), AudioLoss: health.Some(0),
+		AudioPacketsReceived: health.Some(50), AudioPacketsSent: health.Some(50),
+	}
+	if i < 4 {
+		hs.AudioPacketsSent = health.Some(0)
+	}
+	if i >= 6 && i < 8 {
+		hs.PublishedVideoSources = 16
+	}
 	if i < 4 || i >= 10 {
 		hs.AudioPacketsReceived = health.Some(0)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -254,10 +255,12 @@ type picture struct {
 	state              session.State
 	promoted, viewOnly bool
 	quality            string
+	sending            string
+	verdicts           map[string]bool // bad: reasons to send less video, custom policies
 }
 
 func pictureOf(events []observer.Event) (p picture) {
-	p.quality = "ConnectionGood"
+	p.quality, p.sending, p.verdicts = "ConnectionGood", "SendingAudioRecovered", map[string]bool{}
 	for _, e := range events {
 		p.state = e.Head().To
 		switch e := e.(type) {
@@ -271,13 +274,22 @@ func pictureOf(events []observer.Event) (p picture) {
 			p.viewOnly = p.viewOnly || e.ViewOnly
 		case observer.ConnectionGood, observer.ConnectionPoor, observer.VideoStopSuggested:
 			p.quality = e.Name()
+		case observer.SendingAudioFailed, observer.SendingAudioRecovered:
+			p.sending = e.Name()
+		case observer.VideoDegradeSuggested:
+			p.verdicts[string(e.Reason)] = true
+		case observer.VideoDegradeLifted:
+			p.verdicts[string(e.Reason)] = false
+		case observer.PolicyChanged:
+			p.verdicts[e.Policy] = !e.Healthy
 		}
 	}
 	return p
 }
 
 // Whatever a slow observer misses, its picture of the session is that of the
-// others: promoted or not, view-only or not, good or poor (G5).
+// others: promoted or not, view-only or not, good or poor, and every other verdict
+// on its health (G5).
 func TestSlowObserverKeepsThePicture(t *testing.T) {
 	tests := map[string]func(st stage){
 		"view-only between outages": func(st stage) { st.tr.Report(sessiontest.Newest, status.VideoCallSwitchToViewOnly) },
@@ -297,17 +309,24 @@ func TestSlowObserverKeepsThePicture(t *testing.T) {
 			_ = st.s.Promote(context.Background(), session.Credentials{})
 			st.tr.Report(sessiontest.Newest, status.AudioVideoWasRemovedFromPrimaryMeeting)
 		},
-		"poor": func(st stage) {
-			for i := range 4 {
-				st.tr.Sample(sessiontest.Newest, audio(i))
-				settle(sec)
-			}
-		},
+		"poor, and nothing sent":                func(st stage) { st.samples(4) },
+		"many senders":                          func(st stage) { st.samples(8) },
+		"many senders, and no longer, but poor": func(st stage) { st.samples(14) },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { keepPicture(t, change) })
 		})
+	}
+}
+
+// samples reports the first n that audio gives, once the connection is old
+// enough to be judged.
+func (st stage) samples(n int) {
+	settle(5 * sec)
+	for i := range n {
+		st.tr.Sample(sessiontest.Newest, audio(i))
+		settle(sec)
 	}
 }
 
@@ -319,6 +338,7 @@ func keepPicture(t *testing.T, change func(stage)) {
 	cfg := production(tr, &slow, &quick)
 	cfg.Random = func() float64 { return 0 }
 	cfg.Health.UnusableAudio.Samples = 3
+	cfg.Health.Custom = []health.CustomPolicy{crowd}
 	s := start(t, cfg)
 	change(stage{s, tr})
 	settle(0)
