@@ -52,6 +52,44 @@ func ExampleUnusableAudio() {
 	// 4s healthy: false
 }
 
+// lossy is a policy of an application: more than a tenth of the audio lost, on
+// the average of three reports, is bad.
+type lossy struct{ bad bool }
+
+func (p *lossy) Evaluate(_ time.Duration, d *health.Data) (healthy, changed bool) {
+	bad := d.AudioLoss.Len() >= 3 && d.AudioLoss.Sum(3) > 3*10
+	changed, p.bad = bad != p.bad, bad
+	return !bad, changed
+}
+
+// Reason is optional: words for logs and events.
+func (p *lossy) Reason(d *health.Data) string {
+	return fmt.Sprintf("%.0f%% of the audio lost", d.AudioLoss.Sum(3)/3)
+}
+
+func ExampleCustomPolicy() {
+	config := health.Config{ // Health in the session's config
+		Custom: []health.CustomPolicy{{Name: "lossy", New: func() health.Policy { return new(lossy) }, Reconnect: true}},
+	}
+	fmt.Println("errors:", config.Validate())
+
+	// A session does the rest, as follows: it tells of each change and, after one
+	// to unhealthy, reconnects.
+	var monitor health.Monitor
+	policy := config.Custom[0].New()
+	for second, loss := range []float64{0, 0, 5, 20, 40, 0, 0, 0} {
+		now := time.Duration(second) * time.Second
+		monitor.Sample(now, health.Sample{AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(loss)})
+		if healthy, changed := policy.Evaluate(now, monitor.Data()); changed {
+			fmt.Println(now, "healthy:", healthy, "-", policy.(health.Reasoner).Reason(monitor.Data()))
+		}
+	}
+	// Output:
+	// errors: <nil>
+	// 4s healthy: false - 22% of the audio lost
+	// 7s healthy: true - 0% of the audio lost
+}
+
 func ExamplePinger() {
 	pinger := health.NewPinger(10 * time.Second)
 	pinger.Start(0)

@@ -9,12 +9,13 @@ import (
 // by pointer; CustomPolicy adds the application's own.
 //
 // A policy remembers its last verdict, and may count, so each one serves one
-// session. A session calls it while it decides: it must neither block nor change
-// the data, nor keep the pointer to them.
+// session, for all of its connections. A session calls it while it decides, from
+// one goroutine at a time: it must neither block nor change the data, nor keep
+// the pointer to them. One that panics ends the session with RealtimeApiFailed.
 type Policy interface {
 	// Evaluate judges d and says whether the verdict differs from the last one,
 	// beginning with healthy. It is called exactly once per accepted sample while the
-	// session is connected.
+	// session is connected; now is on the clock of the moments in d.
 	Evaluate(now time.Duration, d *Data) (healthy, changed bool)
 }
 

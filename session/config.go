@@ -38,7 +38,9 @@ type Config struct {
 	// Policy says what a status means, how long to go on trying and how fast;
 	// nil means policy.Default.
 	Policy *policy.Policy
-	// Health sets the thresholds of the health policies and of the detector.
+	// Health sets the thresholds of the health policies and of the detector, and
+	// adds the application's own policies. Those are called by one goroutine at a
+	// time, while the session decides: they must not block.
 	Health health.Config
 	// ConnectTimeout is how long one attempt, one update and one promotion may
 	// take.

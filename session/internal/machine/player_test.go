@@ -34,11 +34,23 @@ func playerConfigs(seed uint64) []*Config {
 	tight.Policy.Budget = policy.Budget{Elapsed: 20 * time.Second, Idle: 10 * time.Second, Attempts: policy.NoLimit}
 	none := testConfig()
 	none.Policy.Budget = policy.Budget{}
+	listening(false)(normal)
+	listening(true)(brisk)
 	list := []*Config{normal, brisk, reference, presence, tight, none}
 	for _, cfg := range list {
 		cfg.Random = jitter.Float64
 	}
 	return list
+}
+
+// listening adds a custom policy that wants to hear audio in every sample.
+func listening(reconnect bool) func(*Config) {
+	return func(c *Config) {
+		c.Health.Custom = append(c.Health.Custom, health.CustomPolicy{Name: "listening", Reconnect: reconnect, New: func() health.Policy {
+			p := health.NewUnusableAudio(health.UnusableAudioConfig{Samples: 1, Cooldown: -1, Warnings: -1})
+			return &p
+		}})
+	}
 }
 
 // next makes up the next input and its time.
@@ -200,7 +212,7 @@ func (p *player) sample() *health.Sample {
 	if p.pick(3) > 0 {
 		p.bytes += 100
 	}
-	s := &health.Sample{AudioPacketsReceived: numbers[1+p.pick(2)], AudioLoss: numbers[1], BytesReceived: p.bytes}
+	s := &health.Sample{AudioPacketsReceived: numbers[1+p.pick(2)], AudioLoss: numbers[1], AudioPacketsSent: numbers[p.pick(3)], BytesReceived: p.bytes}
 	if p.pick(6) == 0 {
 		s.AudioPacketsReceived, s.AudioLoss, s.AudioPacketsSent, s.SpeakerDelay = any(), any(), any(), any()
 		s.BytesReceived = uint64(p.pick(256)) << p.pick(56)

@@ -128,6 +128,9 @@ func TestReplayRandomLives(t *testing.T) {
 	assert.Greater(t, events["Promoted"], lives/10)
 	assert.Greater(t, events["Updated"], lives/10)
 	assert.Greater(t, events["Stopped"], lives/4)
+	assert.Greater(t, events["PolicyChanged"], lives/4)
+	assert.NotZero(t, events["SendingAudioFailed"])
+	assert.NotZero(t, events["VideoDegradeSuggested"])
 }
 
 // TestClone: a copy and its original do not feel each other.
