@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -35,6 +36,8 @@ func TestConfigIsValidated(t *testing.T) {
 		"NewBackOff":                     func(c *session.Config) { c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return nil } },
 		"UnusableAudio.Samples":          func(c *session.Config) { c.Health.UnusableAudio.Samples = 61 },
 		"UnusableAudio.PacketsPerSample": func(c *session.Config) { c.Health.UnusableAudio.PacketsPerSample = -1 },
+		"Custom[0].Name":                 func(c *session.Config) { c.Health.Custom = []health.CustomPolicy{{}} },
+		"Custom[0].New":                  func(c *session.Config) { c.Health.Custom = []health.CustomPolicy{{}} },
 	}
 	everything := valid()
 	for name, spoil := range tests {
