@@ -47,8 +47,10 @@ func BenchmarkSample(b *testing.B) {
 	defer s.Close()
 	sample := health.Sample{
 		AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(0), AudioPacketsSent: health.Some(50),
-		SpeakerDelay: health.Some(20),
+		SpeakerDelay: health.Some(20), PublishedVideoSources: 9,
 	}
+	sample.Video.Started = true
+	sample.Video.Add(health.Upstream{EncodeTime: 100, InputFPS: 30, EncodedFPS: 30})
 	b.ReportAllocs()
 	for b.Loop() {
 		sample.BytesReceived += 5000
