@@ -172,10 +172,10 @@ func (d *Detector) HeardSignaling(at time.Duration) {
 	}
 }
 
-// Probed takes the answer to a media probe. Only the first answer to a probe
-// that is waited for counts; it is false for any other.
+// Probed takes the answer to a media probe, however late. It is false for an id
+// that was not sent over this link.
 func (d *Detector) Probed(id uint64, now time.Duration) bool {
-	if _, ok := d.path.answer(id, now); !ok || !d.running {
+	if !d.running || !d.path.answer(id, now) {
 		return false
 	}
 	d.answered, d.unanswered, d.answeredFrom = true, 0, max(d.answeredFrom, now)

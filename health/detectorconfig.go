@@ -12,7 +12,7 @@ type DetectorConfig struct {
 	// Off leaves dead links to the policies.
 	Off bool
 	// ProbeEvery is the time between two media probes while nothing is suspicious.
-	// Default 400 ms; negative: no media probes.
+	// Default 300 ms; negative: no media probes.
 	ProbeEvery time.Duration
 	// ProbeFast is the time between two media probes during a suspicion. Default
 	// 100 ms.
@@ -51,7 +51,7 @@ type DetectorConfig struct {
 func (c DetectorConfig) withDefaults() DetectorConfig {
 	return DetectorConfig{
 		Off:               c.Off,
-		ProbeEvery:        cmp.Or(c.ProbeEvery, 400*time.Millisecond),
+		ProbeEvery:        cmp.Or(c.ProbeEvery, 300*time.Millisecond),
 		ProbeFast:         cmp.Or(c.ProbeFast, 100*time.Millisecond),
 		ProbeTimeout:      cmp.Or(c.ProbeTimeout, 1500*time.Millisecond),
 		PingIdle:          cmp.Or(c.PingIdle, time.Second),
@@ -64,6 +64,15 @@ func (c DetectorConfig) withDefaults() DetectorConfig {
 		LateTick:          cmp.Or(c.LateTick, 600*time.Millisecond),
 	}
 }
+
+// bothSilence is the longest silence that a gap of BothSilence leads to, on a
+// path with that one-way delay.
+func (c *DetectorConfig) bothSilence(oneWay time.Duration) time.Duration {
+	return c.BothSilence + min(max(c.ProbeEvery, 0)+c.ProbeFast+oneWay, mostOfAGap)
+}
+
+// mostOfAGap bounds what the probes' pace and the path add to a gap.
+const mostOfAGap = 700 * time.Millisecond
 
 // leastInterval keeps a mistaken setting from becoming a busy loop.
 const leastInterval = 10 * time.Millisecond

@@ -18,6 +18,7 @@ type path struct {
 	answered uint32                   // by id, as bits
 	last     uint64                   // id of the newest probe; 0 = none
 	settled  uint64                   // ids up to this are answered, lost or forgotten
+	first    uint64                   // ids up to this were sent over another link
 
 	quality
 }
@@ -38,7 +39,7 @@ func (p *path) reopened(now time.Duration) path {
 	if q.since.IsZero() {
 		q.since = At(now)
 	}
-	return path{last: p.last, settled: p.last, quality: q}
+	return path{last: p.last, settled: p.last, first: p.last, quality: q}
 }
 
 // lossMemory is how many probes the loss is averaged over.
@@ -55,20 +56,17 @@ func (p *path) send(now time.Duration) uint64 {
 	return p.last
 }
 
-// answer notes the answer to a probe and says whether it is one that is waited
-// for. It gives the round trip.
-func (p *path) answer(id uint64, now time.Duration) (rtt time.Duration, ok bool) {
-	if id <= p.settled || id > p.last {
-		return 0, false
+// answer notes the answer to a probe and says whether it is a sign of life: that
+// it is also if it comes too late to count.
+func (p *path) answer(id uint64, now time.Duration) bool {
+	if id <= p.first || id > p.last {
+		return false
 	}
-	bit := uint32(1) << (id % probeRing)
-	if p.answered&bit != 0 {
-		return 0, false
+	if bit := uint32(1) << (id % probeRing); id > p.settled && p.answered&bit == 0 {
+		p.answered |= bit
+		p.note(&p.probe, between(p.sent[id%probeRing], now), now)
 	}
-	p.answered |= bit
-	rtt = between(p.sent[id%probeRing], now)
-	p.note(&p.probe, rtt, now)
-	return rtt, true
+	return true
 }
 
 // expire counts as lost what has waited for longer than the timeout.

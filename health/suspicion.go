@@ -151,13 +151,13 @@ func (d *Detector) healed() bool {
 	return (!d.dead.Has(Media) || media) && (!d.dead.Has(Signaling) || d.signalingFrom > d.deadAt)
 }
 
-// mostRoundTrip bounds what a long path adds to a limit.
-const mostRoundTrip = 650 * time.Millisecond
-
-// bothSilence is BothSilence, counted from what can be seen here: the first
-// answer after a gap takes a round trip.
+// bothSilence is BothSilence as it can be seen here: the last answer before a gap
+// may be one probe older than the gap, and the first one after it takes a probe
+// and half a round trip more than the last one. What a long path adds is bounded, so
+// that WorstCaseDetection is.
 func (d *Detector) bothSilence() time.Duration {
-	return d.limits.BothSilence + min(max(d.path.probe, d.path.ping), mostRoundTrip)
+	delay := max(d.path.probe, d.path.ping) / 2
+	return d.limits.bothSilence(min(delay, WorstOneWay))
 }
 
 // bothDead: neither layer answers. Bytes that still come in do not count where

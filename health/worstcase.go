@@ -57,7 +57,7 @@ func (c Config) WorstCaseDetection() WorstCase {
 		w.Probed = Bounds{
 			MediaDead:     late + d.MediaSilence,
 			SignalingDead: late + d.PingIdle + d.SignalingSilence,
-			BothDead:      late + d.BothSilence + min(2*WorstOneWay, mostRoundTrip),
+			BothDead:      WorstOneWay + d.bothSilence(WorstOneWay),
 		}
 	}
 	if d.PingIdle < 0 {
