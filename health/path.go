@@ -29,8 +29,10 @@ type quality struct {
 	loss  float64       // share of lost probes, of about the last lossMemory
 	probe time.Duration // fastest round trip of late, of probes; 0 = none yet
 	ping  time.Duration // the same of pings
-	dirty Moment        // when something was last lost or slow
-	pause time.Duration // length of the last pause of this machine
+	// latest is the round trip of the last probe that was answered.
+	latest time.Duration
+	dirty  Moment        // when something was last lost or slow
+	pause  time.Duration // length of the last pause of this machine
 }
 
 // reopened is the path for a new link: no question waits, its quality is known.
@@ -62,9 +64,12 @@ func (p *path) answer(id uint64, now time.Duration) bool {
 	if id <= p.first || id > p.last {
 		return false
 	}
+	if p.last-id < probeRing {
+		p.latest = between(p.sent[id%probeRing], now)
+	}
 	if bit := uint32(1) << (id % probeRing); id > p.settled && p.answered&bit == 0 {
 		p.answered |= bit
-		p.note(&p.probe, between(p.sent[id%probeRing], now), now)
+		p.note(&p.probe, p.latest, now)
 	}
 	return true
 }
@@ -116,6 +121,24 @@ func (p *path) note(fastest *time.Duration, rtt, now time.Duration) {
 func slow(fastest time.Duration) time.Duration { return 2*fastest + 150*time.Millisecond }
 
 func (p *path) soil(now time.Duration) { p.dirty = At(now) }
+
+// growth is what a filling queue may still add to the silence: answers that
+// became slow before they stayed out are followed by slower ones.
+func (p *path) growth() time.Duration {
+	if p.latest <= slow(p.probe) {
+		return 0
+	}
+	return min(2*(p.latest-p.probe), mostGrowth)
+}
+
+// mostGrowth bounds it.
+const mostGrowth = 4 * time.Second
+
+// unlikely says whether so many probes in a row are more than the usual loss of
+// the path explains, one in 1e9 times.
+func (q *quality) unlikely(unanswered int) bool {
+	return math.Pow(min(max(q.loss, 0.05), 0.99), float64(unanswered)) < 1e-9
+}
 
 // clean says whether nothing was lost or slow for a while.
 func (p *path) clean(now time.Duration, c *DetectorConfig) bool {

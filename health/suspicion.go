@@ -157,7 +157,7 @@ func (d *Detector) healed() bool {
 // that WorstCaseDetection is.
 func (d *Detector) bothSilence() time.Duration {
 	delay := max(d.path.probe, d.path.ping) / 2
-	return d.limits.bothSilence(min(delay, WorstOneWay))
+	return d.limits.bothSilence(min(delay, WorstOneWay)) + d.path.growth()
 }
 
 // bothDead: neither layer answers. Bytes that still come in do not count where
@@ -188,12 +188,19 @@ func (d *Detector) mediaDead(gone silences) bool {
 		return gone.media >= d.quietSilence()+d.limits.BothSilence
 	case !d.probing():
 		return gone.media >= d.quietSilence() && d.confirmed(d.mediaFrom)
-	case gone.media >= d.limits.MediaSilence && d.confirmed(d.mediaFrom):
+	case gone.media >= d.limits.MediaSilence && d.improbable() && d.confirmed(d.mediaFrom):
 		return true
 	case gone.answer >= d.bothSilence() && d.confirmed(d.answeredFrom):
 		return true // one direction only
 	}
 	return gone.media >= slowMedia && d.pong.sent > d.mediaFrom
+}
+
+// improbable says whether more probes are unanswered than the path usually loses.
+// Those that are still on their way do not count.
+func (d *Detector) improbable() bool {
+	onTheirWay := int(d.path.probe / d.limits.ProbeFast)
+	return d.calm.unlikely(d.unanswered - onTheirWay)
 }
 
 // confirmed says whether signaling was asked when the silence that began at from
