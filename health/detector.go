@@ -39,8 +39,9 @@ type Detector struct {
 	longest   time.Duration // longest silence that media has come back from
 	longestAt time.Duration // when that was, or when it was last halved
 
-	doubt     Layers // bad evidence of the link's own
-	suspected Layers // told in a Step
+	doubt     Layers        // bad evidence of the link's own
+	doubtAt   time.Duration // when the last of it came
+	suspected Layers        // told in a Step
 	since     time.Duration
 	dead      Layers        // told in a Step; the detector then only looks for healing
 	deadAt    time.Duration // when
@@ -85,13 +86,15 @@ func (d *Detector) Start(now time.Duration, canPing, canProbe bool) {
 	}
 }
 
-// Revive goes on watching a link that was found dead and has come back: every
-// silence counts from now on.
+// Revive goes on watching a link that was found dead and has come back, or whose
+// suspicions so far nobody was to hear of: every silence counts from now on, and
+// whatever is suspicious after that is told.
 func (d *Detector) Revive(now time.Duration) {
-	if d.running && d.dead != 0 {
+	if d.running {
+		d.doubt &^= d.dead
 		d.dead, d.suspected, d.oneWay = 0, 0, false
 		d.mediaFrom, d.answeredFrom, d.signalingFrom = now, now, now
-		d.ping.waiting, d.pong = false, question{}
+		d.ping.waiting, d.pong, d.unanswered = false, question{}, 0
 		d.due = now
 	}
 }
@@ -120,7 +123,7 @@ func (d *Detector) Judges() (l Layers) {
 // Expect takes what the link declares; it holds across Start. Losing
 // an expectation ends the silence that counted under it.
 func (d *Detector) Expect(now time.Duration, e Expectation) {
-	if e != d.expect && !d.probing() {
+	if e != d.expect && !d.probing() && d.dead == 0 {
 		d.mediaFrom = max(d.mediaFrom, now)
 	}
 	d.expect = e
@@ -133,10 +136,11 @@ func (d *Detector) CannotProbe() { d.canProbe, d.answered = false, false }
 func (d *Detector) CannotPing() { d.canPing, d.ping.waiting = false, false }
 
 // Doubt takes bad evidence about a layer that is no verdict, such as ICE state
-// "disconnected": the layer is asked at once. It passes with the next sign of life.
+// "disconnected": the layer is asked at once. It passes with the next answer, or
+// with the next inbound byte where the layer cannot be asked.
 func (d *Detector) Doubt(now time.Duration, l Layers) {
 	if d.running {
-		d.doubt |= l & Both
+		d.doubt, d.doubtAt = d.doubt|l&Both, now
 		d.due = now
 	}
 }
@@ -150,6 +154,9 @@ func (d *Detector) HeardMedia(at time.Duration) {
 	d.noteGap(at)
 	d.heard = true
 	d.mediaFrom = at
+	if !d.probing() && at > d.doubtAt {
+		d.doubt &^= Media
+	}
 }
 
 // gapMemory is after how long the longest gap counts half.
@@ -167,8 +174,12 @@ func (d *Detector) noteGap(at time.Duration) {
 
 // HeardSignaling is HeardMedia for signaling.
 func (d *Detector) HeardSignaling(at time.Duration) {
-	if d.running {
-		d.signalingFrom = max(d.signalingFrom, at)
+	if !d.running {
+		return
+	}
+	d.signalingFrom = max(d.signalingFrom, at)
+	if !d.canPing && at > d.doubtAt {
+		d.doubt &^= Signaling
 	}
 }
 
@@ -213,12 +224,14 @@ func (d *Detector) quickest() time.Duration {
 
 // Void says that the silence so far proves nothing, because this machine was not
 // running for so long: every silence counts from now on, and both layers are
-// asked at once.
+// asked at once. What was found dead stays so until it is heard.
 func (d *Detector) Void(now, paused time.Duration) {
 	if !d.running {
 		return
 	}
-	d.mediaFrom, d.answeredFrom, d.signalingFrom = now, now, now
+	if d.dead == 0 {
+		d.mediaFrom, d.answeredFrom, d.signalingFrom = now, now, now
+	}
 	d.probeDue, d.ping.waiting, d.pong = now, false, question{}
 	d.unanswered, d.longestAt = 0, now
 	d.path.forget()

@@ -7,7 +7,8 @@ import (
 )
 
 // DetectorConfig holds the settings of a Detector. Zero fields stand for the
-// defaults; the package documentation says what negative values mean.
+// defaults; the package documentation says what negative values mean. More than a
+// day counts as a day.
 type DetectorConfig struct {
 	// Off leaves dead links to the policies.
 	Off bool
@@ -51,18 +52,26 @@ type DetectorConfig struct {
 func (c DetectorConfig) withDefaults() DetectorConfig {
 	return DetectorConfig{
 		Off:               c.Off,
-		ProbeEvery:        cmp.Or(c.ProbeEvery, 300*time.Millisecond),
-		ProbeFast:         cmp.Or(c.ProbeFast, 100*time.Millisecond),
-		ProbeTimeout:      cmp.Or(c.ProbeTimeout, 1500*time.Millisecond),
-		PingIdle:          cmp.Or(c.PingIdle, time.Second),
-		Suspicion:         cmp.Or(c.Suspicion, time.Second),
-		MediaSilence:      cmp.Or(c.MediaSilence, 2600*time.Millisecond),
-		QuietMediaSilence: cmp.Or(c.QuietMediaSilence, 6*time.Second),
-		SignalingSilence:  cmp.Or(c.SignalingSilence, 3600*time.Millisecond),
-		BothSilence:       cmp.Or(c.BothSilence, 4*time.Second),
-		CleanFor:          cmp.Or(c.CleanFor, 60*time.Second),
-		LateTick:          cmp.Or(c.LateTick, 600*time.Millisecond),
+		ProbeEvery:        span(c.ProbeEvery, 300*time.Millisecond),
+		ProbeFast:         span(c.ProbeFast, 100*time.Millisecond),
+		ProbeTimeout:      span(c.ProbeTimeout, 1500*time.Millisecond),
+		PingIdle:          span(c.PingIdle, time.Second),
+		Suspicion:         span(c.Suspicion, time.Second),
+		MediaSilence:      span(c.MediaSilence, 2600*time.Millisecond),
+		QuietMediaSilence: span(c.QuietMediaSilence, 6*time.Second),
+		SignalingSilence:  span(c.SignalingSilence, 3600*time.Millisecond),
+		BothSilence:       span(c.BothSilence, 4*time.Second),
+		CleanFor:          span(c.CleanFor, 60*time.Second),
+		LateTick:          span(c.LateTick, 600*time.Millisecond),
 	}
+}
+
+// longestSpan keeps sums of spans within the range of their type.
+const longestSpan = 24 * time.Hour
+
+// span is a setting with its default.
+func span(given, standard time.Duration) time.Duration {
+	return min(cmp.Or(given, standard), longestSpan)
 }
 
 // bothSilence is the longest silence that a gap of BothSilence leads to, on a

@@ -1,5 +1,10 @@
 package health
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Expectation says what should be coming in on the media path while it works,
 // so that silence which is no fault is not taken for one: a muted or silent
 // room (DTX), nobody else there, no tracks. Its text form is stable.
@@ -27,11 +32,24 @@ func (e Expectation) String() string { return expectationNames.format("Expectati
 // MarshalText gives what String gives and never fails.
 func (e Expectation) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// UnmarshalText reads the text of a defined expectation; the error names anything else.
+// UnmarshalText reads what String gives, so that a recorded log can be read back
+// whatever a link has declared; the error names anything else.
 func (e *Expectation) UnmarshalText(text []byte) error {
+	if v, ok := undefinedExpectation(string(text)); ok {
+		*e = v
+		return nil
+	}
 	i, err := expectationNames.parse("expectation", text)
 	if err == nil {
 		*e = Expectation(i)
 	}
 	return err
+}
+
+// undefinedExpectation reads the text of a value without a name.
+func undefinedExpectation(text string) (Expectation, bool) {
+	number := strings.TrimSuffix(strings.TrimPrefix(text, "Expectation("), ")")
+	v, err := strconv.ParseUint(number, 10, 8)
+	e := Expectation(v)
+	return e, err == nil && e.String() == text
 }

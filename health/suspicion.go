@@ -163,7 +163,8 @@ func (d *Detector) bothSilence() time.Duration {
 // bothDead: neither layer answers. Bytes that still come in do not count where
 // the link can probe: the other side does not hear this one.
 func (d *Detector) bothDead(gone silences) bool {
-	if !d.mediaArmed() || !d.canPing || gone.ping < d.limits.BothSilence-d.limits.PingIdle {
+	asked := max(d.limits.BothSilence-d.limits.PingIdle, d.limits.Suspicion)
+	if !d.mediaArmed() || !d.canPing || gone.ping < asked {
 		return false
 	}
 	if d.probing() {
@@ -344,10 +345,12 @@ func (d *Detector) Diagnose(now time.Duration, l Layers) Diagnosis {
 		Layers: l, MediaSilence: gone.media, PingAge: gone.ping,
 		SignalingUnknown: !d.canPing, Doubt: d.doubt != 0,
 	}
+	from := d.mediaFrom
 	if d.probing() {
 		g.Unanswered, g.UnansweredFor = d.unanswered, gone.answer
+		from = min(from, d.answeredFrom)
 	}
-	if d.pong.sent > min(d.mediaFrom, d.answeredFrom) {
+	if d.pong.sent > from {
 		g.RTT = d.pong.rtt
 	}
 	return g

@@ -188,6 +188,7 @@ func (m *Machine) settleIn(from observer.State) {
 		m.retries.Restart() // the first connect has a budget of its own
 	}
 	m.trouble = trouble{}
+	m.live.doubt = status.Status{}
 	m.timers.clear(tProof)
 	m.monitor.Start(m.now.Mono)
 	m.monitor.SetStart(m.now.Mono)

@@ -33,10 +33,10 @@ func (m *Machine) watching() bool { return m.live.detector != nil && m.live.dete
 
 // watch begins to watch the link, if there is anything to go by.
 func (m *Machine) watch() {
-	canPing := m.abilities&CanPing != 0 && m.cfg.PingInterval > 0
-	canProbe := m.abilities&CanProbe != 0
-	expects := m.live.expect == health.ExpectMedia || m.live.expect == health.ExpectKeepalives
-	if m.cfg.Health.Off || m.cfg.Health.Detector.Off || !canPing && !canProbe && !expects {
+	c := &m.cfg.Health
+	canPing := m.abilities&CanPing != 0 && m.cfg.PingInterval > 0 && c.Detector.PingIdle > 0
+	canProbe := m.canProbe()
+	if c.Off || c.Detector.Off || !canPing && !canProbe && !m.expects() {
 		return
 	}
 	if m.live.detector == nil {
@@ -47,6 +47,16 @@ func (m *Machine) watch() {
 	m.live.detector.Expect(m.now.Mono, m.live.expect)
 	m.feed()
 	m.detect()
+}
+
+// canProbe says whether media probes go out over the link.
+func (m *Machine) canProbe() bool {
+	return m.abilities&CanProbe != 0 && m.cfg.Health.Detector.ProbeEvery > 0
+}
+
+// expects says whether the link has declared that something comes in by itself.
+func (m *Machine) expects() bool {
+	return m.live.expect == health.ExpectMedia || m.live.expect == health.ExpectKeepalives
 }
 
 // unwatch ends that.
@@ -83,6 +93,9 @@ func (m *Machine) notice(jump time.Duration) {
 	m.live.counts.Paused++
 	m.live.paused = max(m.live.paused, paused)
 	m.timers.set(tDetect, m.now.Mono)
+	if m.phase == proving {
+		m.arm(tProof, m.clipped(m.cfg.ProofTimeout)) // nobody was there to see the proof
+	}
 }
 
 // detect looks at the link and does what that calls for.
@@ -111,6 +124,7 @@ func (m *Machine) detect() {
 		}
 	case proving:
 		m.timers.set(tDetect, later(m.now.Mono, proofPoll))
+		m.proven() // by a sample
 	}
 	m.live.paused = 0
 }
@@ -120,6 +134,7 @@ func (m *Machine) concluded(step health.Step, suspicion time.Duration) {
 	d := m.live.detector
 	if step.Cleared {
 		m.live.counts.Cleared++
+		m.live.doubt = status.Status{}
 		m.tell(observer.LinkCleared{Header: m.here(), After: suspicion, Paused: m.live.paused})
 	}
 	if step.Suspected != 0 {
@@ -155,6 +170,7 @@ func (m *Machine) condemn(g health.Diagnosis) {
 		m.act(d)
 		return
 	}
+	m.attempt.ViewOnly = m.viewOnly // the link knows, as no update is running
 	m.phase = condemned
 	m.interrupt(st)
 	m.retry(d, st)
@@ -204,9 +220,13 @@ func layersOf(l status.Layer) health.Layers {
 // expected takes what the link declares.
 func (m *Machine) expected(e health.Expectation) {
 	m.live.expect = e
-	switch {
-	case m.watching():
+	if m.watching() {
 		m.live.detector.Expect(m.now.Mono, e)
+	}
+	switch {
+	case m.phase == proving && !m.wantsProof():
+		m.establish()
+	case m.watching():
 		m.detect()
 	case m.state == observer.StateConnected:
 		m.watch()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
@@ -32,8 +31,7 @@ func (m *Machine) ready() {
 // nobody may be talking.
 func (m *Machine) wantsProof() bool {
 	off := m.cfg.ProofTimeout <= 0 || m.cfg.Health.Off || m.cfg.Health.Detector.Off
-	expects := m.live.expect == health.ExpectMedia || m.live.expect == health.ExpectKeepalives
-	return !off && (m.abilities&CanProbe != 0 || expects)
+	return !off && (m.canProbe() || m.expects())
 }
 
 // proven adopts the link if it waits for its proof and has it.

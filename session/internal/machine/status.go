@@ -113,9 +113,11 @@ func (m *Machine) reportedAttempting(st status.Status) {
 // failure adds to the causes; one that names the reason ends the wait for it.
 func (m *Machine) reportedWaiting(st status.Status, bare bool) {
 	d := m.decide(policy.Waiting, st)
+	if m.disturbing(st) {
+		m.touch()
+	}
 	if d.Action == policy.Fold {
 		m.trouble.blame(st)
-		m.touch()
 		if m.phase == reasoning && !bare {
 			m.timers.clear(tReason)
 			m.reasonOver()
@@ -123,6 +125,13 @@ func (m *Machine) reportedWaiting(st status.Status, bare bool) {
 		return
 	}
 	m.act(d)
+}
+
+// disturbing reports whether a status says that the link it came from is not
+// what it was, so that it must not heal: on an adopted link it is a loss, or asks
+// for a change of which the lost one will not hear.
+func (m *Machine) disturbing(st status.Status) bool {
+	return m.losing(st) || m.cfg.Policy.Classes.Of(st.Code) == policy.Renegotiation && !st.Permanent
 }
 
 // act carries out a decision that is not a retry.
