@@ -2,7 +2,7 @@ package session
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session/internal/machine"
@@ -14,8 +14,8 @@ type life struct {
 	reporter *Reporter
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	pinging  atomic.Bool
-	probing  atomic.Bool
+	pings    turns
+	probes   turns
 	// link and can are set, under the session's lock, before Opened is posted.
 	link Link
 	can  abilities
@@ -111,4 +111,39 @@ func (a abilities) bits() (bits machine.Abilities) {
 		bits |= machine.CanPromote
 	}
 	return bits
+}
+
+// turns lets the questions of one kind to a link be put one after the other. While
+// one is being put, the newest two others wait: the one of the pinger and the one
+// of the detector, each of which would take a missing answer for a bad sign.
+type turns struct {
+	mu      sync.Mutex
+	busy    bool
+	waiting [2]uint64 // ids, the older one first; 0: none
+}
+
+// begin reports whether the question may be put now; otherwise it waits.
+func (t *turns) begin(id uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.busy {
+		t.busy = true
+		return true
+	}
+	t.waiting = [2]uint64{t.waiting[1], id}
+	return false
+}
+
+// next gives the question whose turn it is after one was put, 0 if none waits.
+func (t *turns) next() (id uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, w := range t.waiting {
+		if w != 0 {
+			t.waiting[i] = 0
+			return w
+		}
+	}
+	t.busy = false
+	return 0
 }

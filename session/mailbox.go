@@ -21,11 +21,12 @@ type mailbox struct {
 	next    int  // index of the oldest input in queue
 	running bool // somebody drains
 	said    said // in reports, since the queue was last empty
-	// Of samples, pongs, probe answers and expectations only the newest waits.
+	// Of samples, probe answers and expectations only the newest waits, of pongs
+	// the newest two: pinger and detector wait for one each.
 	sample      health.Sample
 	sampleEpoch uint64 // 0: none waits
-	pong        uint64
-	pongEpoch   uint64 // 0: none waits
+	pongs       [2]uint64
+	pongEpochs  [2]uint64 // 0: none waits
 	probe       uint64
 	probeEpoch  uint64 // 0: none waits
 	expect      health.Expectation
@@ -105,11 +106,12 @@ func (b *mailbox) putSample(epoch uint64, sample *health.Sample) (drain bool) {
 	return b.claim()
 }
 
-// putPong replaces the pong that waits.
+// putPong replaces the older of the two pongs that wait.
 func (b *mailbox) putPong(epoch, id uint64) (drain bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.pong, b.pongEpoch = id, epoch
+	b.pongs = [2]uint64{b.pongs[1], id}
+	b.pongEpochs = [2]uint64{b.pongEpochs[1], epoch}
 	return b.claim()
 }
 
@@ -136,15 +138,16 @@ func (b *mailbox) claim() bool {
 }
 
 // take moves the next input into in: the newest answers first, then what is
-// expected, then queued ones, then the newest sample, which goes to sample. When there is none the mailbox
-// is idle again and take reports false.
+// expected, then queued ones, then the newest sample, which goes to sample. When
+// there is none the mailbox is idle again and take reports false.
 func (b *mailbox) take(in *machine.Input, sample *health.Sample) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.pongEpoch != 0: // a flood of reports must not make it late
-		*in = machine.Input{Kind: machine.Ponged, Epoch: b.pongEpoch, ID: b.pong}
-		b.pongEpoch = 0
+	case b.pongEpochs[0] != 0: // a flood of reports must not make it late
+		b.takePong(0, in)
+	case b.pongEpochs[1] != 0:
+		b.takePong(1, in)
 	case b.probeEpoch != 0:
 		*in = machine.Input{Kind: machine.Probed, Epoch: b.probeEpoch, ID: b.probe}
 		b.probeEpoch = 0
@@ -165,6 +168,12 @@ func (b *mailbox) take(in *machine.Input, sample *health.Sample) bool {
 		return false
 	}
 	return true
+}
+
+// takePong moves the older or the newer pong into in, with the lock held.
+func (b *mailbox) takePong(i int, in *machine.Input) {
+	*in = machine.Input{Kind: machine.Ponged, Epoch: b.pongEpochs[i], ID: b.pongs[i]}
+	b.pongEpochs[i] = 0
 }
 
 // keepQueue is the capacity that an empty queue keeps.

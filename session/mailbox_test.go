@@ -32,19 +32,77 @@ func TestMailboxOrder(t *testing.T) {
 	assert.True(t, b.put(machine.Input{Kind: machine.Tick}), "idle again")
 }
 
-func TestMailboxKeepsTheNewestSample(t *testing.T) {
+// TestMailboxKeepsTheNewest: of what comes often only the newest waits, of pongs
+// the newest two, because two pings may wait for one.
+func TestMailboxKeepsTheNewest(t *testing.T) {
 	var b mailbox
-	for i := range 1000 {
-		b.putSample(1, &health.Sample{BytesReceived: uint64(i)})
-		b.putPong(1, uint64(i))
+	for i := range uint64(1000) {
+		b.putSample(1, &health.Sample{BytesReceived: i})
+		b.putPong(1, i)
+		b.putProbed(1, i)
+		b.putExpected(1, health.Expectation(i%4))
 	}
 	var in machine.Input
 	var sample health.Sample
-	require.True(t, b.take(&in, &sample))
-	assert.EqualValues(t, 999, in.ID)
-	require.True(t, b.take(&in, &sample))
-	assert.EqualValues(t, 999, in.Sample.BytesReceived)
-	assert.False(t, b.take(&in, &sample))
+	var got []machine.Input
+	for b.take(&in, &sample) {
+		got = append(got, in)
+	}
+	assert.EqualValues(t, 999, sample.BytesReceived)
+	assert.Equal(t, []machine.Input{
+		{Kind: machine.Ponged, Epoch: 1, ID: 998}, {Kind: machine.Ponged, Epoch: 1, ID: 999},
+		{Kind: machine.Probed, Epoch: 1, ID: 999}, {Kind: machine.Expected, Epoch: 1, Expect: 999 % 4},
+		{Kind: machine.Sampled, Epoch: 1, Sample: &sample},
+	}, got)
+	b.putPong(2, 7)
+	assert.Equal(t, []machine.Kind{machine.Ponged}, drained(&b), "one is one")
+}
+
+// TestMailboxOfDoubts: many doubts take no place, and the first about each layer
+// gets through what others have filled (G13).
+func TestMailboxOfDoubts(t *testing.T) {
+	var b mailbox
+	doubt := func(l status.Layer) bool {
+		_, taken := b.putReport(machine.Input{Kind: machine.Doubted, Epoch: 1, Layer: l}, policy.Classes{})
+		return taken
+	}
+	for range maxReports {
+		require.True(t, doubt(status.LayerMedia))
+	}
+	assert.False(t, doubt(status.LayerMedia), "nothing new")
+	assert.True(t, doubt(status.LayerSignaling))
+	assert.False(t, doubt(status.LayerSignaling))
+	_, taken := b.putReport(machine.Input{Kind: machine.Reported, Epoch: 1, Status: status.New(status.TaskFailed, nil)}, policy.Classes{})
+	assert.True(t, taken, "a loss is more than a doubt")
+	assert.Len(t, drained(&b), maxReports+2)
+}
+
+// TestTurns: one question is put at a time; the newest two of those that come
+// meanwhile have their turn afterwards, in order.
+func TestTurns(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		came  []uint64
+		turns []uint64
+	}{
+		{"none", nil, nil},
+		{"one", []uint64{5}, []uint64{5}},
+		{"two", []uint64{5, 1 << 40}, []uint64{5, 1 << 40}},
+		{"many", []uint64{5, 6, 7, 8}, []uint64{7, 8}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var q turns
+			require.True(t, q.begin(4))
+			for _, id := range tt.came {
+				require.False(t, q.begin(id))
+			}
+			for _, id := range tt.turns {
+				require.Equal(t, id, q.next())
+			}
+			assert.Zero(t, q.next())
+			assert.True(t, q.begin(9), "idle again")
+		})
+	}
 }
 
 // TestMailboxIsBounded: however much links report, only so much waits, and the

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
@@ -38,13 +37,14 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 		l.cancel(e.Status)
 	case machine.CloseLink:
 		l.closing = true
+		l.cancel(status.Left) // what still asks the link something may stop
 		go s.closeLink(l, e.Leave)
 	case machine.Ping:
-		if l.pinging.CompareAndSwap(false, true) {
+		if l.pings.begin(e.ID) {
 			go s.ping(l, e.ID)
 		}
 	case machine.Probe:
-		if l.probing.CompareAndSwap(false, true) {
+		if l.probes.begin(e.ID) {
 			go s.probe(l, e.ID)
 		}
 	case machine.Update:
@@ -168,17 +168,16 @@ func sayGoodbye(ctx context.Context, leaver Leaver, limit time.Duration) {
 
 // ping sends one ping.
 func (s *Session) ping(l *life, id uint64) {
-	s.ask(l, question{
-		where: "Pinger.Ping", limit: s.cfg.PingInterval, busy: &l.pinging, cannot: machine.CannotPing,
-		send: func(ctx context.Context) error { return l.can.pinger.Ping(ctx, id) },
+	s.ask(l, id, question{
+		where: "Pinger.Ping", limit: s.cfg.PingInterval, turns: &l.pings, cannot: machine.CannotPing, put: l.can.pinger.Ping,
 	})
 }
 
 // probe sends one media probe.
 func (s *Session) probe(l *life, id uint64) {
-	s.ask(l, question{
-		where: "MediaProber.ProbeMedia", limit: s.cfg.Health.Detector.ProbeTimeout, busy: &l.probing, cannot: machine.CannotProbe,
-		send: func(ctx context.Context) error { return l.can.prober.ProbeMedia(ctx, id) },
+	s.ask(l, id, question{
+		where: "MediaProber.ProbeMedia", limit: s.cfg.Health.Detector.ProbeTimeout, turns: &l.probes, cannot: machine.CannotProbe,
+		put: l.can.prober.ProbeMedia,
 	})
 }
 
@@ -187,24 +186,27 @@ func (s *Session) probe(l *life, id uint64) {
 type question struct {
 	where  string
 	limit  time.Duration
-	busy   *atomic.Bool // set while it runs
+	turns  *turns
 	cannot machine.Kind // what to tell the core of a missing ability
-	send   func(context.Context) error
+	put    func(ctx context.Context, id uint64) error
 }
 
-// ask puts one question. Only a panic or a missing ability is reported: the
-// verdict is the core's, by the answer that comes or does not.
-func (s *Session) ask(l *life, q question) {
+// ask puts one question, and then those that have waited for their turn. Only a
+// panic or a missing ability is reported: the verdict is the core's, by the answer
+// that comes or does not.
+func (s *Session) ask(l *life, id uint64, q question) {
 	ctx, cancel := context.WithTimeout(l.ctx, q.limit)
-	guard(q.where, func() error { return q.send(ctx) }, func(err error) {
+	guard(q.where, func() error { return q.put(ctx, id) }, func(err error) {
 		cancel()
-		q.busy.Store(false)
 		var panicked *observer.PanicError
 		switch {
 		case errors.As(err, &panicked):
 			s.post(machine.Input{Kind: machine.Reported, Epoch: l.epoch, Status: status.New(status.TaskFailed, err)})
 		case errors.Is(err, errors.ErrUnsupported):
 			s.post(machine.Input{Kind: q.cannot, Epoch: l.epoch})
+		}
+		if next := q.turns.next(); next != 0 && l.ctx.Err() == nil {
+			go s.ask(l, next, q) // on another goroutine: the call may have left this one
 		}
 	})
 }

@@ -70,7 +70,8 @@ type (
 	Pinger interface {
 		// Ping sends the ping with this id. The answer is reported with
 		// Reporter.Pong(id), by Ping itself or later; an error is no verdict,
-		// the missing answer is. The context ends with the ping interval.
+		// the missing answer is. One call runs at a time; its context ends with the
+		// ping interval.
 		Ping(ctx context.Context, id uint64) error
 	}
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -51,7 +52,8 @@ func newReplay(t *testing.T, o vectorOptions) *replay {
 }
 
 // renew makes a new session, with what the recorded controller does not have
-// switched off (divergence 7.14).
+// switched off: detector, healing, proof of media, reason grace, stable-period
+// reset (divergence 7.14).
 func (r *replay) renew() {
 	p := policy.Reference()
 	p.Budget.Elapsed, p.Budget.Idle = r.options.budget(), r.options.budget()
@@ -62,6 +64,7 @@ func (r *replay) renew() {
 		Name: "replay", Transport: r.server, Observers: []observer.Observer{r.tape.watch()}, Policy: &p,
 		ConnectTimeout: connectLimit, CloseGrace: closeLimit, ReasonGrace: -1,
 		PresenceTimeout: r.options.presence(), PingInterval: pingEvery,
+		Health: health.Config{Detector: health.DetectorConfig{Off: true}}, NoHealing: true, ProofTimeout: -1,
 	})
 	require.NoError(r.t, err)
 	r.session = s
