@@ -5,6 +5,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 )
 
@@ -80,7 +81,7 @@ func consequence(in *machine.Input, classes policy.Classes) uint16 {
 	case machine.Present:
 		return 1
 	case machine.Doubted:
-		return consequenceOfDoubt << in.Layer
+		return consequenceOfDoubt << min(uint(in.Layer), uint(status.LayerClient))
 	}
 	class := classes.Of(in.Status.Code)
 	switch {
@@ -94,8 +95,8 @@ func consequence(in *machine.Input, classes policy.Classes) uint16 {
 	return 1 << class
 }
 
-// consequenceOfDoubt is the bit of a doubt about layer 0; those of the classes
-// are below it.
+// consequenceOfDoubt is the bit of a doubt about layer 0, those about others follow;
+// those of the classes are below it.
 const consequenceOfDoubt = 1 << 10
 
 // putSample replaces the sample that waits.

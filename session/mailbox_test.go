@@ -72,9 +72,11 @@ func TestMailboxOfDoubts(t *testing.T) {
 	assert.False(t, doubt(status.LayerMedia), "nothing new")
 	assert.True(t, doubt(status.LayerSignaling))
 	assert.False(t, doubt(status.LayerSignaling))
+	assert.NotPanics(t, func() { doubt(-1) }, "whatever the layer")
+	assert.False(t, doubt(1<<40), "layers that there are not are one")
 	_, taken := b.putReport(machine.Input{Kind: machine.Reported, Epoch: 1, Status: status.New(status.TaskFailed, nil)}, policy.Classes{})
 	assert.True(t, taken, "a loss is more than a doubt")
-	assert.Len(t, drained(&b), maxReports+2)
+	assert.Len(t, drained(&b), maxReports+3)
 }
 
 // TestTurns: one question is put at a time; the newest two of those that come

@@ -21,6 +21,11 @@ import (
 //   - attempts are counted from 1 in every outage, one at a time; a failed one
 //     is followed by RetryScheduled or Stopped;
 //   - Recovered follows Connected after an outage, and nothing else;
+//   - LinkSuspected and LinkDead come while connected, LinkCleared after a
+//     LinkSuspected of the same epoch;
+//   - LinkHealed comes in an outage that LinkDead began and in which no attempt has
+//     begun; Connected and a Recovered that says so follow, and only then;
+//   - MediaProven comes in an attempt to reconnect, and Connected follows;
 //   - the session ends with a code that observers may see (G7).
 //
 // It never leaves its goroutine, so it may be called inside a bubble.
@@ -55,7 +60,7 @@ func check(events []observer.Event, whole bool) []string {
 
 // rules are independent of each other.
 var rules = []func(*verdict, []observer.Event){
-	sequence, oneEnd, outagesEnd, chain, clocks, epochs, attemptsCount, recoveries, publicEnd,
+	sequence, oneEnd, outagesEnd, chain, clocks, epochs, attemptsCount, recoveries, suspicions, healings, proofs, publicEnd,
 }
 
 // verdict collects what is broken.
@@ -246,7 +251,11 @@ func (c *count) step(v *verdict, e observer.Event) {
 	case observer.AttemptFailed:
 		c.ends(v, e, e.Number)
 	case observer.Connected:
-		c.ends(v, e, e.Attempts)
+		if e.Attempts > 0 || e.From != observer.StateReconnecting {
+			c.ends(v, e, e.Attempts)
+		} else if c.known && c.number > 0 {
+			v.breaks(e, "the link cannot have healed after attempt %d", c.number)
+		}
 	}
 }
 

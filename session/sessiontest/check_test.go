@@ -88,6 +88,21 @@ func edit(e observer.Event, change func(*observer.Header)) observer.Event {
 	case observer.Stopped:
 		change(&e.Header)
 		return e
+	case observer.LinkSuspected:
+		change(&e.Header)
+		return e
+	case observer.LinkCleared:
+		change(&e.Header)
+		return e
+	case observer.LinkDead:
+		change(&e.Header)
+		return e
+	case observer.LinkHealed:
+		change(&e.Header)
+		return e
+	case observer.MediaProven:
+		change(&e.Header)
+		return e
 	}
 	panic("edit: " + e.Name())
 }

@@ -38,9 +38,14 @@
 //
 //	sessiontest.Link{Ping: sessiontest.Nothing(), Close: sessiontest.Deaf("close")}
 //
-// From outside, Report, Closed, Sample, Pong, Present and Alive speak for the
-// link of any epoch, those long gone included. Snapshot and Mark show what was
-// called, opened and closed; the Wait methods wait for it.
+// From outside, Report, Closed, Sample, Pong, Probed, Present, Alive, Expect and
+// Doubt speak for the link of any epoch, those long gone included. Silence makes
+// layers of a link a black hole, and lets them come back:
+//
+//	tr.Silence(sessiontest.Newest, health.Media)   // no answer, no packet
+//
+// Snapshot and Mark show what was called, opened and closed; the Wait methods wait
+// for it.
 //
 // # The recorder
 //

@@ -94,6 +94,45 @@ func ExampleTransport_WaitHanging() {
 	// attempts 2, opened [1], closed [1], open []
 }
 
+// The server lets the session back in, but no media flows over the new link: it
+// is given up, and the next one works.
+func ExampleLink() {
+	silent := sessiontest.Link{Probe: sessiontest.Nothing()}
+	works := sessiontest.Link{Probe: sessiontest.OK()}
+	tr := sessiontest.Script(sessiontest.OK(), sessiontest.OK().With(silent), sessiontest.OK().With(works))
+	var rec sessiontest.Recorder
+	cfg := sessiontest.Quick(tr, &rec)
+	cfg.ProofTimeout = 10 * time.Millisecond
+	s, err := session.New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.Start(ctx); err != nil {
+		panic(err)
+	}
+
+	tr.Report(sessiontest.Newest, status.SignalingInternalServerError)
+	_, err = rec.Wait(ctx, "Recovered")
+	fmt.Println("recovered:", err)
+	_ = s.Close()
+
+	fmt.Print(sessiontest.Format{Untimed: true}.Text(rec.Events()[3:]))
+	// Output:
+	// recovered: <nil>
+	// 4 e1 connected>reconnecting Reconnecting cause=SignalingInternalServerError
+	// 5 e1 reconnecting RetryScheduled status=SignalingInternalServerError rule="delay"
+	// 6 e2 reconnecting AttemptStarted number=1 level=rejoin cause=SignalingInternalServerError
+	// 7 e2 reconnecting AttemptFailed number=1 status=ConnectionHealthReconnect,media
+	// 8 e2 reconnecting RetryScheduled status=ConnectionHealthReconnect,media rule="delay"
+	// 9 e3 reconnecting AttemptStarted number=2 level=rejoin cause=ConnectionHealthReconnect,media
+	// 10 e3 reconnecting MediaProven
+	// 11 e3 reconnecting>connected Connected attempts=2
+	// 12 e3 connected Recovered attempts=2 level=rejoin first=SignalingInternalServerError last=ConnectionHealthReconnect,media
+	// 13 e3 connected>stopped Stopped status=Left by=application rule="stop asked" attempts=0
+}
+
 // A recorder reads events in the order in which a test cares about them.
 func ExampleRecorder_Wait() {
 	var tr sessiontest.Transport

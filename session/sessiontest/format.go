@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -159,7 +160,11 @@ func (l *line) describe(e observer.Event) {
 		l.status("cause", e.Cause)
 	case observer.Recovered:
 		l.number("attempts", e.Outage.Attempts)
-		l.word("level=" + e.Outage.Level.String())
+		if e.Outage.Healed {
+			l.word("healed")
+		} else {
+			l.word("level=" + e.Outage.Level.String())
+		}
 		l.status("first", e.Outage.First)
 		l.status("last", e.Outage.Last)
 		l.duration("gap", e.Outage.Duration)
@@ -212,5 +217,46 @@ func (l *line) describeQuality(e observer.Event) {
 		if e.Reason != "" {
 			l.word("reason=" + strconv.Quote(e.Reason))
 		}
+	default:
+		l.describeLiveness(e)
 	}
+}
+
+// describeLiveness writes what the detector of dead links adds.
+func (l *line) describeLiveness(e observer.Event) {
+	switch e := e.(type) {
+	case observer.LinkSuspected:
+		l.diagnosis(&e.Diagnosis)
+		l.status("doubt", e.Doubt)
+	case observer.LinkCleared:
+		l.duration("after", e.After)
+		if e.Paused > 0 {
+			l.duration("paused", e.Paused)
+		}
+	case observer.LinkDead:
+		l.diagnosis(&e.Diagnosis)
+	case observer.LinkHealed:
+		l.word("layers=" + e.Layers.String())
+		l.duration("after", e.After)
+	case observer.MediaProven:
+		l.duration("after", e.After)
+	}
+}
+
+// diagnosis writes what is known of the layers, as far as it is anything.
+func (l *line) diagnosis(g *health.Diagnosis) {
+	l.word("layers=" + g.Layers.String())
+	l.duration("silence", g.MediaSilence)
+	if g.Unanswered > 0 {
+		l.number("unanswered", g.Unanswered)
+		l.duration("for", g.UnansweredFor)
+	}
+	if g.PingAge > 0 {
+		l.duration("ping", g.PingAge)
+	}
+	if g.RTT > 0 {
+		l.duration("rtt", g.RTT)
+	}
+	l.flag("signaling-unknown", g.SignalingUnknown)
+	l.flag("doubted", g.Doubt)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -70,6 +71,33 @@ func TestLine(t *testing.T) {
 		{Format{}, observer.VideoDegradeLifted{Header: h, Reason: observer.DegradeCPU}, "7 1s e2 connected VideoDegradeLifted reason=cpu"},
 		{Format{}, observer.PolicyChanged{Header: h, Policy: "jitter", Reason: "above 80 ms"}, `7 1s e2 connected PolicyChanged policy="jitter" reason="above 80 ms"`},
 		{Format{}, observer.PolicyChanged{Header: h, Policy: "jitter", Healthy: true}, `7 1s e2 connected PolicyChanged policy="jitter" healthy`},
+		{
+			Format{},
+			observer.LinkSuspected{Header: h, Diagnosis: health.Diagnosis{Layers: health.Media, MediaSilence: time.Second, SignalingUnknown: true}},
+			"7 1s e2 connected LinkSuspected layers=media silence=1s signaling-unknown",
+		},
+		{
+			Format{},
+			observer.LinkSuspected{Header: h, Diagnosis: health.Diagnosis{Layers: health.Both, Doubt: true}, Doubt: status.Status{Layer: status.LayerMedia}},
+			"7 1s e2 connected LinkSuspected layers=both silence=0s doubted doubt=OK,media",
+		},
+		{
+			Format{},
+			observer.LinkDead{Header: h, Diagnosis: health.Diagnosis{
+				Layers: health.Signaling, MediaSilence: 1, Unanswered: 3, UnansweredFor: 2, PingAge: 4, RTT: 5,
+			}},
+			"7 1s e2 connected LinkDead layers=signaling silence=1ns unanswered=3 for=2ns ping=4ns rtt=5ns",
+		},
+		{
+			Format{Untimed: true},
+			observer.LinkDead{Header: h, Diagnosis: health.Diagnosis{Layers: health.Both, MediaSilence: 1, Unanswered: 3, UnansweredFor: 2, PingAge: 4}},
+			"7 e2 connected LinkDead layers=both unanswered=3",
+		},
+		{Format{}, observer.LinkCleared{Header: h, After: time.Second}, "7 1s e2 connected LinkCleared after=1s"},
+		{Format{}, observer.LinkCleared{Header: h, After: 1, Paused: time.Hour}, "7 1s e2 connected LinkCleared after=1ns paused=1h0m0s"},
+		{Format{}, observer.LinkHealed{Header: h, Layers: health.Both, After: time.Second}, "7 1s e2 connected LinkHealed layers=both after=1s"},
+		{Format{}, observer.MediaProven{Header: h, After: time.Second}, "7 1s e2 connected MediaProven after=1s"},
+		{Format{}, observer.Recovered{Header: h, Outage: observer.Outage{Healed: true, Duration: 1}}, "7 1s e2 connected Recovered attempts=0 healed gap=1ns"},
 		{Format{}, observer.Demoted{Header: h, Status: full, Initiator: observer.ByLoss}, "7 1s e2 connected Demoted status=TaskFailed,media,wire:5,shared,permanent by=loss"},
 		{Format{Causes: true}, observer.VideoSendUnavailable{Header: h, Status: full}, `7 1s e2 connected VideoSendUnavailable status=TaskFailed,media,wire:5,shared,permanent,cause:"a cause"`},
 		{Format{}, observer.Updating{Header: h, Renegotiate: true, Cause: status.New(status.IncompatibleSDP, nil)}, "7 1s e2 connected Updating renegotiate cause=IncompatibleSDP"},

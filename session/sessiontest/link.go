@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -15,6 +16,16 @@ type Link struct {
 	// Ping makes the link a session.Pinger. OK answers each ping by
 	// Reporter.Pong, OK().After(d) answers it later, Nothing never does.
 	Ping Step
+	// Probe makes the link a session.MediaProber. Like a Ping it is answered by OK,
+	// later by OK().After(d), never by Nothing, and refused by
+	// Fail(errors.ErrUnsupported).
+	Probe Step
+	// Expect is what the link declares with Reporter.Expect when it opens; zero
+	// declares nothing.
+	Expect health.Expectation
+	// Media is how often media packets come in while the link is open, each of them
+	// a Reporter.Alive; 0: none.
+	Media time.Duration
 	// Update makes the link a session.Updater.
 	Update Step
 	// Promote makes the link a session.Promoter. Demote is its other half and
@@ -30,7 +41,7 @@ type Link struct {
 
 // Able returns a Link that has every ability, and each of them works at once.
 func Able() Link {
-	return Link{Ping: OK(), Update: OK(), Promote: OK(), Demote: OK(), Leave: OK()}
+	return Link{Ping: OK(), Probe: OK(), Update: OK(), Promote: OK(), Demote: OK(), Leave: OK()}
 }
 
 // EpochOf returns the epoch of a link that a Transport has opened, of one
@@ -76,6 +87,9 @@ func able(base *link, can *Link) session.Link {
 	if can.Ping.isSet() {
 		l = pinger{wrapper{base, l}}
 	}
+	if can.Probe.isSet() {
+		l = prober{wrapper{base, l}}
+	}
 	if can.Update.isSet() {
 		l = updater{wrapper{base, l}}
 	}
@@ -103,33 +117,37 @@ type pinger struct{ wrapper }
 
 // Ping plays the step of Link.Ping and answers if the step succeeds.
 func (p pinger) Ping(ctx context.Context, id uint64) error {
+	return p.ask(ctx, Call{Name: "Ping", ID: id}, func(can *Link) Step { return can.Ping }, p.life.pong)
+}
+
+type prober struct{ wrapper }
+
+// ProbeMedia plays the step of Link.Probe and answers if the step succeeds.
+func (p prober) ProbeMedia(ctx context.Context, id uint64) error {
+	return p.ask(ctx, Call{Name: "ProbeMedia", ID: id}, func(can *Link) Step { return can.Probe }, p.life.probed)
+}
+
+// ask is a call that is answered apart from its return: if its step succeeds,
+// after what the step takes.
+func (l *link) ask(ctx context.Context, c Call, pick func(*Link) Step, answer func(*Transport, uint64)) error {
 	var answers bool
 	var delay time.Duration
-	err := p.play(ctx, Call{Name: "Ping", ID: id}, func(can *Link) Step {
-		step := can.Ping.or(missing())
+	err := l.play(ctx, c, func(can *Link) Step {
+		step := pick(can).or(missing())
 		answers = step.does == succeeds
 		if answers && step.until == atOnce {
 			delay, step.after = step.after, 0
 		}
 		return step
 	})
-	if err == nil && answers {
-		p.answer(id, delay)
+	switch {
+	case err != nil || !answers:
+	case delay > 0:
+		time.AfterFunc(delay, func() { answer(l.t, c.ID) })
+	default:
+		answer(l.t, c.ID)
 	}
 	return err
-}
-
-// answer reports a pong, now or later, unless the link is closed by then.
-func (l *link) answer(id uint64, delay time.Duration) {
-	if delay <= 0 {
-		l.life.reporter.Pong(id)
-		return
-	}
-	time.AfterFunc(delay, func() {
-		if !l.t.isClosed(l.life) {
-			l.life.reporter.Pong(id)
-		}
-	})
 }
 
 type updater struct{ wrapper }

@@ -31,16 +31,16 @@ func has[A any](l session.Link) bool {
 }
 
 func TestAbilitiesAreAbsentOrPresent(t *testing.T) {
-	for mask := range 16 {
+	for mask := range 32 {
 		can := Link{Demote: OK()}
-		for bit, ability := range []*Step{&can.Ping, &can.Update, &can.Promote, &can.Leave} {
+		for bit, ability := range []*Step{&can.Ping, &can.Update, &can.Promote, &can.Leave, &can.Probe} {
 			if mask&(1<<bit) != 0 {
 				*ability = OK()
 			}
 		}
 		l := dial(Script(OK().With(can)), time.Minute).link
 		got := 0
-		for bit, there := range []bool{has[session.Pinger](l), has[session.Updater](l), has[session.Promoter](l), has[session.Leaver](l)} {
+		for bit, there := range []bool{has[session.Pinger](l), has[session.Updater](l), has[session.Promoter](l), has[session.Leaver](l), has[session.MediaProber](l)} {
 			if there {
 				got |= 1 << bit
 			}
@@ -64,6 +64,7 @@ func TestEpochOf(t *testing.T) {
 	assert.Zero(t, EpochOf(nil))
 }
 
+// What pings come to, without a detector that acts on it long before.
 func TestPing(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -83,7 +84,9 @@ func TestPing(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tr := Transport{Link: Link{Ping: tt.ping}}
-				s := begin(t, config(&tr))
+				cfg := config(&tr)
+				cfg.Health.Detector.Off = true
+				s := begin(t, cfg)
 				settle(25 * time.Second)
 				assert.Equal(t, tt.rtt, s.Snapshot().RTT)
 				assert.Equal(t, tt.missed, s.Snapshot().MissedPongs)
@@ -115,6 +118,7 @@ func TestChange(t *testing.T) {
 		s := begin(t, config(&tr, &rec))
 		settle(time.Minute)
 		require.Zero(t, s.Snapshot().MissedPongs)
+		require.Empty(t, Of[observer.LinkSuspected](&rec))
 		tr.Change(Newest, func(l *Link) { l.Ping = Nothing() })
 		settle(time.Minute)
 		assert.Equal(t, []string{"Reconnecting"}, named(rec.Names(), "Reconnecting"), "the silence is noticed")
@@ -125,6 +129,8 @@ func TestChange(t *testing.T) {
 		tr.Change(2, func(l *Link) { *l = Link{} })
 		for l != nil {
 			switch able := l.(type) {
+			case session.MediaProber:
+				require.ErrorIs(t, able.ProbeMedia(t.Context(), 1), errors.ErrUnsupported)
 			case session.Pinger:
 				require.ErrorIs(t, able.Ping(t.Context(), 1), errors.ErrUnsupported)
 			case session.Updater:

@@ -205,6 +205,11 @@ var eventNames = func() map[string]bool {
 		observer.VideoDegradeSuggested{},
 		observer.VideoDegradeLifted{},
 		observer.PolicyChanged{},
+		observer.LinkSuspected{},
+		observer.LinkCleared{},
+		observer.LinkDead{},
+		observer.LinkHealed{},
+		observer.MediaProven{},
 		observer.Missed{},
 	} {
 		names[e.Name()] = true

@@ -87,7 +87,7 @@ func TestWaitGivesUp(t *testing.T) {
 }
 
 func TestWaitKnowsEveryEvent(t *testing.T) {
-	assert.Len(t, eventNames, 22, "an event was added to package observer: name it here and in Format")
+	assert.Len(t, eventNames, 27, "an event was added to package observer: name it here and in Format")
 }
 
 func TestRecorderThen(t *testing.T) {

@@ -32,8 +32,33 @@ func (t *Transport) Pong(epoch, id uint64) { t.reporter(epoch).Pong(id) }
 // Present reports on behalf of an epoch that the attendee is on the roster.
 func (t *Transport) Present(epoch uint64) { t.reporter(epoch).Present() }
 
-// Alive reports inbound bytes of a layer on behalf of an epoch.
-func (t *Transport) Alive(epoch uint64, layer status.Layer) { t.reporter(epoch).Alive(layer) }
+// Alive reports inbound bytes of a layer on behalf of an epoch, unless Silence
+// keeps them away.
+func (t *Transport) Alive(epoch uint64, layer status.Layer) {
+	if r, silent := t.receives(epoch, layersOf(layer)); !silent {
+		r.Alive(layer)
+	}
+}
+
+// receives finds an epoch's reporter, and whether layers of its link are silent.
+func (t *Transport) receives(epoch uint64, layers health.Layers) (r *session.Reporter, silent bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.life(epoch)
+	return l.reporter, l.silent&layers != 0
+}
+
+// Probed reports the answer to a media probe on behalf of an epoch; the ids are
+// in Call.
+func (t *Transport) Probed(epoch, id uint64) { t.reporter(epoch).Probed(id) }
+
+// Expect declares on behalf of an epoch what should come in.
+func (t *Transport) Expect(epoch uint64, e health.Expectation) { t.reporter(epoch).Expect(e) }
+
+// Doubt reports bad evidence about a layer on behalf of an epoch.
+func (t *Transport) Doubt(epoch uint64, layer status.Layer, why error) {
+	t.reporter(epoch).Doubt(layer, why)
+}
 
 func (t *Transport) reporter(epoch uint64) *session.Reporter {
 	t.mu.Lock()

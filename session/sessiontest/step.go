@@ -50,7 +50,7 @@ const (
 	released
 )
 
-// OK succeeds: Connect opens a link, a Ping is answered.
+// OK succeeds: Connect opens a link, a Ping or a Probe is answered.
 func OK() Step { return Step{does: succeeds} }
 
 // Fail fails with err: a status.Code, a status.Status or any other error. The
@@ -59,7 +59,7 @@ func OK() Step { return Step{does: succeeds} }
 func Fail(err error) Step { return Step{does: fails, err: err} }
 
 // Nothing returns as if all were well, but nothing has happened: Connect
-// returns neither a link nor an error, a Ping gets no answer.
+// returns neither a link nor an error, a Ping or a Probe gets no answer.
 func Nothing() Step { return Step{does: nothing} }
 
 // Panic panics with v.
@@ -85,8 +85,8 @@ func Deaf(phase string) Step { return Fail(nil).In(phase).AtRelease() }
 
 // After lets the outcome take d, or until the context ends if that is sooner;
 // with AtCancel d runs from there, and the context no longer counts. The answer
-// to a Ping comes that much later, while the Ping itself returns at once. A
-// release ends the wait; with AtRelease d means nothing.
+// to a Ping or a Probe comes that much later, while the call itself returns at
+// once. A release ends the wait; with AtRelease d means nothing.
 func (s Step) After(d time.Duration) Step {
 	s.after = d
 	return s

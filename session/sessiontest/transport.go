@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -36,7 +37,11 @@ type life struct {
 	released chan struct{} // closed by Release
 	can      Link          // guarded by the Transport's lock, as is what follows
 	free     bool          // released is closed
+	opened   bool          // Connect has succeeded
 	closed   bool          // Close was called
+	flowing  bool          // the next packet of Link.Media is under way
+	silent   health.Layers // are a black hole
+	held     []uint64      // pings that are answered when signaling comes back
 }
 
 // Script returns a Transport with a step for each of the first attempts.
@@ -66,12 +71,15 @@ func (t *Transport) Otherwise(step Step) *Transport {
 //	tr.Change(sessiontest.Newest, func(l *sessiontest.Link) { l.Ping = sessiontest.Nothing() })
 //
 // An ability that the link was opened without stays missing; one that is taken
-// away returns errors.ErrUnsupported. Change must not call t. It panics if no
+// away returns errors.ErrUnsupported. Link.Expect counts when a link opens: use
+// Transport.Expect afterwards. Change must not call t. It panics if no
 // attempt had that epoch.
 func (t *Transport) Change(epoch uint64, change func(*Link)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	change(&t.life(epoch).can)
+	l := t.life(epoch)
+	change(&l.can)
+	l.flow(t)
 }
 
 // Release lets everything that hangs or takes its time return with its outcome,
@@ -109,7 +117,11 @@ func (t *Transport) Connect(ctx context.Context, a session.Attempt, r *session.R
 	if step.does == nothing {
 		return nil, nil
 	}
-	return t.open(l), nil
+	link, expect := t.open(l)
+	if expect != health.ExpectUnknown {
+		r.Expect(expect)
+	}
+	return link, nil
 }
 
 // beginConnect starts an epoch with the next step.
@@ -150,12 +162,14 @@ func (t *Transport) next() Step {
 	return taken.or(OK())
 }
 
-// open makes the link of an epoch.
-func (t *Transport) open(l *life) session.Link {
+// open makes the link of an epoch, and says what it is to declare.
+func (t *Transport) open(l *life) (session.Link, health.Expectation) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ledger.opened(l.attempt.Epoch)
-	return able(&link{t, l}, &l.can)
+	l.opened = true
+	l.flow(t)
+	return able(&link{t, l}, &l.can), l.can.Expect
 }
 
 // beginOn starts a call on a link with the step that pick chooses.
@@ -173,12 +187,6 @@ func (t *Transport) end(r *running) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ledger.end(r)
-}
-
-func (t *Transport) isClosed(l *life) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return l.closed
 }
 
 // life finds an epoch, with the lock held.
