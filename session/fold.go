@@ -85,7 +85,8 @@ type matter struct {
 
 // matterOf says what an event has the word on: whether the session is promoted
 // or view-only, whether audio arrives and leaves, each reason to send less video,
-// and each custom policy's verdict.
+// each custom policy's verdict, and whether the link is suspected: a death ends
+// that, and so does a healing, for the link is the same.
 func matterOf(e observer.Event) matter {
 	switch e := e.(type) {
 	case observer.Promoted, observer.Demoted:
@@ -102,6 +103,8 @@ func matterOf(e observer.Event) matter {
 		return matter{"degrade", string(e.Reason)}
 	case observer.PolicyChanged:
 		return matter{"policy", e.Policy}
+	case observer.LinkSuspected, observer.LinkCleared, observer.LinkDead, observer.LinkHealed:
+		return matter{what: "suspicion"}
 	}
 	return matter{}
 }

@@ -29,6 +29,9 @@ func eventsNamed(names ...string) []observer.Event {
 			"jitter":         observer.PolicyChanged{Header: h, Policy: "jitter"},
 			"no more jitter": observer.PolicyChanged{Header: h, Policy: "jitter", Healthy: true},
 			"heat":           observer.PolicyChanged{Header: h, Policy: "heat"},
+			"LinkSuspected":  observer.LinkSuspected{Header: h}, "LinkCleared": observer.LinkCleared{Header: h},
+			"LinkDead": observer.LinkDead{Header: h}, "LinkHealed": observer.LinkHealed{Header: h},
+			"MediaProven": observer.MediaProven{Header: h},
 		}[name])
 	}
 	return events
@@ -98,6 +101,39 @@ func TestFold(t *testing.T) {
 			[]string{"Connected", "Reconnecting", "many senders", "Connected", "Recovered", "Stopped"},
 			[]string{"Connected", "Reconnecting", "VideoDegradeSuggested", "Connected", "Recovered", "Stopped"},
 			0,
+		},
+		{
+			"the newest on whether the link is suspected",
+			[]string{"Connected", "LinkSuspected", "LinkCleared", "LinkSuspected", "LinkCleared", "ConnectionPoor", "Stopped"},
+			[]string{"Connected", "Missed", "LinkCleared", "ConnectionPoor", "Stopped"},
+			0,
+		},
+		{
+			"a suspicion that lasts",
+			join([]string{"Connected"}, outageEvents, []string{"LinkCleared", "LinkSuspected", "AttemptFailed", "Stopped"}),
+			[]string{"Connected", "Missed", "LinkSuspected", "Missed", "Stopped"},
+			1,
+		},
+		{
+			"a link that is no longer suspected, as it has died",
+			join([]string{"Connected", "LinkSuspected", "LinkDead"}, outageEvents, []string{"Stopped"}),
+			[]string{"Connected", "Missed", "LinkDead", "Missed", "Stopped"},
+			1,
+		},
+		{
+			"healings, but for the last",
+			[]string{
+				"Connected", "LinkDead", "Reconnecting", "LinkHealed", "Connected", "Recovered",
+				"LinkSuspected", "LinkDead", "Reconnecting", "LinkHealed", "Connected", "Recovered", "Stopped",
+			},
+			[]string{"Connected", "Missed", "Reconnecting", "LinkHealed", "Connected", "Recovered", "Stopped"},
+			1,
+		},
+		{
+			"a proof is one event of an outage",
+			[]string{"Connected", "Reconnecting", "AttemptStarted", "MediaProven", "Connected", "Recovered", "Stopped"},
+			[]string{"Connected", "Missed", "Stopped"},
+			1,
 		},
 		{"the end is kept", []string{"AttemptFailed", "Stopped"}, []string{"Missed", "Stopped"}, 0},
 	} {

@@ -102,7 +102,7 @@ func ExampleLink() {
 	tr := sessiontest.Script(sessiontest.OK(), sessiontest.OK().With(silent), sessiontest.OK().With(works))
 	var rec sessiontest.Recorder
 	cfg := sessiontest.Quick(tr, &rec)
-	cfg.ProofTimeout = 10 * time.Millisecond
+	cfg.ProofTimeout = 100 * time.Millisecond
 	s, err := session.New(cfg)
 	if err != nil {
 		panic(err)
