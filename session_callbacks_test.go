@@ -65,10 +65,13 @@ var tour = scenario{
 	acts: slices.Concat(
 		[]act{promote(sec), demote(2 * sec), report(3*sec, 0, status.IncompatibleSDP), report(4*sec, 0, status.VideoCallSwitchToViewOnly)},
 		every(5*sec, sec, 16, func(at time.Duration, i int) act { return sample(at, audio(i)) }),
-		[]act{report(25*sec, 0, lost)},
+		[]act{report(tourLoss, 0, lost), doubt(27*sec, status.LayerMedia), silence(30*sec, health.Media), silence(33*sec, 0)},
 	),
-	length: 30 * sec,
+	length: 40 * sec,
 }
+
+// tourLoss is when the tour's first outage begins.
+const tourLoss = 25 * sec
 
 // crowd is a custom policy that finds a few senders of video too many.
 var crowd = health.CustomPolicy{Name: "crowd", New: func() health.Policy {
@@ -316,7 +319,7 @@ func TestObserverThatNeverReturns(t *testing.T) {
 // An observer that returns within the grace hears everything.
 func TestObserverThatIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := visit(t, "Reconnecting", func(stage) error { advance(5*sec + observerGrace - 1); return nil })
+		v := visit(t, "Reconnecting", func(stage) error { advance(tour.length - tourLoss + observerGrace - 1); return nil })
 		endsAfter(t, v.s, observerGrace-1)
 		v.judge(t)
 		assert.Equal(t, v.others[0].Events(), v.hears.Events())

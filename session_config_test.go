@@ -80,6 +80,7 @@ func TestConfiguredTimeouts(t *testing.T) {
 		cfg := production(tr, &rec, observer.Funcs{Stopped: func(observer.Stopped) { <-forever }})
 		cfg.ConnectTimeout, cfg.CloseGrace, cfg.ObserverGrace = 3*sec, 700*ms, 400*ms
 		cfg.ReasonGrace, cfg.PingInterval = sec, 4*sec
+		cfg.Health.Detector.Off = true // it pings, too
 		s := newSession(t, cfg)
 		starting(s)
 		settle(3500*ms - 1)

@@ -84,6 +84,24 @@ func sample(at time.Duration, hs health.Sample) act {
 	}}
 }
 
+// doubt lets the newest link report bad evidence about a layer.
+func doubt(at time.Duration, l status.Layer) act {
+	return act{at, func(st stage) {
+		if st.has(1) {
+			st.tr.Doubt(sessiontest.Newest, l, errors.New("disconnected"))
+		}
+	}}
+}
+
+// silence makes layers of the newest link a black hole; none lets it come back.
+func silence(at time.Duration, l health.Layers) act {
+	return act{at, func(st stage) {
+		if st.has(1) {
+			st.tr.Silence(sessiontest.Newest, l)
+		}
+	}}
+}
+
 func promote(at time.Duration) act {
 	return act{at, func(st stage) { go st.s.Promote(context.Background(), session.Credentials{}) }}
 }
@@ -129,7 +147,7 @@ var scenarios = []scenario{
 		transport: func() *sessiontest.Transport {
 			return sessiontest.Script(ok().After(300 * ms).With(sessiontest.Able()))
 		},
-		length: 25 * sec,
+		length: 4 * sec,
 	},
 	{
 		name:      "refused twice",
@@ -205,13 +223,13 @@ var scenarios = []scenario{
 	},
 	{
 		name:      "pings stay unanswered",
-		config:    func(c *session.Config) { c.Health.Reconnection.MissedPongs = 2 },
+		config:    countingPongs,
 		transport: links(sessiontest.Link{Ping: sessiontest.Nothing()}),
 		length:    35 * sec,
 	},
 	{
 		name:      "pings hang",
-		config:    func(c *session.Config) { c.Health.Reconnection.MissedPongs = 2 },
+		config:    countingPongs,
 		transport: links(sessiontest.Link{Ping: hang("ping").After(sec)}),
 		length:    35 * sec,
 	},
@@ -313,6 +331,12 @@ var scenarios = []scenario{
 	},
 }
 
+// countingPongs leaves dead links to the policy of the reference.
+func countingPongs(c *session.Config) {
+	c.Health.Reconnection.MissedPongs = 2
+	c.Health.Detector.Off = true
+}
+
 // manners say how a transport treats the contexts that it is given.
 type manners string
 
@@ -391,6 +415,9 @@ func (t *tap) tapped(l session.Link, epoch uint64) session.Link {
 	if p, ok := abilityOf[session.Pinger](l); ok {
 		out = tappedPinger{wrap{base, out}, p}
 	}
+	if p, ok := abilityOf[session.MediaProber](l); ok {
+		out = tappedProber{wrap{base, out}, p}
+	}
 	if u, ok := abilityOf[session.Updater](l); ok {
 		out = tappedUpdater{wrap{base, out}, u}
 	}
@@ -442,6 +469,15 @@ type tappedPinger struct {
 
 func (l tappedPinger) Ping(ctx context.Context, id uint64) error {
 	return l.t.call(ctx, "Ping", l.epoch, func(ctx context.Context) error { return l.p.Ping(ctx, id) })
+}
+
+type tappedProber struct {
+	wrap
+	p session.MediaProber
+}
+
+func (l tappedProber) ProbeMedia(ctx context.Context, id uint64) error {
+	return l.t.call(ctx, "ProbeMedia", l.epoch, func(ctx context.Context) error { return l.p.ProbeMedia(ctx, id) })
 }
 
 type tappedUpdater struct {
