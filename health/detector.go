@@ -142,6 +142,9 @@ func (d *Detector) Doubt(now time.Duration, l Layers) {
 	if d.running {
 		d.doubt, d.doubtAt = d.doubt|l&Both, now
 		d.due = now
+		if l.Has(Media) {
+			d.probeDue = min(d.probeDue, now)
+		}
 	}
 }
 

@@ -145,10 +145,11 @@ func (d *Detector) judge(now time.Duration, s *Step) {
 	d.oneWay = d.dead.Has(Media) && d.mediaFrom > d.answeredFrom && d.probing()
 }
 
-// healed says whether every dead layer has been heard again.
+// healed says whether every dead layer has been heard again. At the verdict each
+// was silent, so what was heard at that very time has come in after it.
 func (d *Detector) healed() bool {
-	media := d.mediaFrom > d.deadAt && (!d.oneWay || d.answeredFrom > d.deadAt)
-	return (!d.dead.Has(Media) || media) && (!d.dead.Has(Signaling) || d.signalingFrom > d.deadAt)
+	media := d.mediaFrom >= d.deadAt && (!d.oneWay || d.answeredFrom >= d.deadAt)
+	return (!d.dead.Has(Media) || media) && (!d.dead.Has(Signaling) || d.signalingFrom >= d.deadAt)
 }
 
 // bothSilence is BothSilence as it can be seen here: the last answer before a gap
