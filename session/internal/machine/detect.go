@@ -62,6 +62,7 @@ func (m *Machine) expects() bool {
 // unwatch ends that.
 func (m *Machine) unwatch() {
 	m.timers.clear(tDetect)
+	m.live.paused = 0
 	if m.live.detector != nil {
 		m.live.detector.Stop()
 	}
@@ -124,7 +125,6 @@ func (m *Machine) detect() {
 		}
 	case proving:
 		m.timers.set(tDetect, later(m.now.Mono, proofPoll))
-		m.proven() // by a sample
 	}
 	m.live.paused = 0
 }
@@ -248,6 +248,11 @@ func (m *Machine) probed(id uint64) {
 		return
 	}
 	m.retries.Alive(m.now.Mono)
+	m.lives()
+}
+
+// lives acts at once on a sign of life that was waited for.
+func (m *Machine) lives() {
 	m.proven()
 	if m.phase == condemned {
 		m.detect()

@@ -36,6 +36,9 @@ func (n notation) status(st status.Status) string {
 		if cause == errProbe {
 			return text + "<c"
 		}
+		if st.Code == status.ConnectionHealthReconnect && strings.Contains(cause.Error(), "; signaling ") {
+			return text + "(dead)" // the numbers of a diagnosis have tests of their own
+		}
 		return text + "(" + cause.Error() + ")"
 	}
 }
@@ -75,8 +78,8 @@ func (n notation) effect(e Effect) string {
 		return fmt.Sprintf("cancel-open e%d", e.Epoch)
 	case CloseLink:
 		return fmt.Sprintf("close e%d%s", e.Epoch, flags(e.Leave, "leave"))
-	case Ping, CallPromote, CallDemote:
-		return fmt.Sprintf("%s e%d#%d", e.Kind, e.Epoch, e.ID)
+	case Ping, Probe, CallPromote, CallDemote:
+		return fmt.Sprintf("%s e%d#%s", e.Kind, e.Epoch, idName(e.ID))
 	case Update:
 		return fmt.Sprintf("update e%d#%d%s", e.Epoch, e.ID, flags(e.Renegotiate, "renegotiate", e.ViewOnly, "view-only"))
 	case Settle:
@@ -85,6 +88,14 @@ func (n notation) effect(e Effect) string {
 		return fmt.Sprintf("%s e%d", e.Kind, e.Epoch)
 	}
 	return e.Kind.String()
+}
+
+// idName tells the pings of the detector from those of the pinger.
+func idName(id uint64) string {
+	if id > ownPings && id < 2*ownPings {
+		return fmt.Sprintf("d%d", id-ownPings)
+	}
+	return strconv.FormatUint(id, 10)
 }
 
 func (n notation) attempt(a Attempt) string {
@@ -112,8 +123,8 @@ func (n notation) event(e observer.Event) string {
 	case observer.Reconnecting:
 		return "Reconnecting(" + n.status(e.Cause) + ")"
 	case observer.Recovered:
-		return fmt.Sprintf("Recovered(#%d %s after %s first %s last %s)", e.Outage.Attempts, e.Outage.Level,
-			e.Outage.Duration, n.status(e.Outage.First), n.status(e.Outage.Last))
+		return fmt.Sprintf("Recovered(#%d %s after %s first %s last %s%s)", e.Outage.Attempts, e.Outage.Level,
+			e.Outage.Duration, n.status(e.Outage.First), n.status(e.Outage.Last), flags(e.Outage.Healed, "healed"))
 	case observer.Stopped:
 		return fmt.Sprintf("Stopped(%s by %s, %s; first %s last %s #%d)", n.status(e.Status), e.Initiator,
 			n.decision(e.Decision), n.status(e.First), n.status(e.Last), e.Attempts)
@@ -129,9 +140,20 @@ func (n notation) event(e observer.Event) string {
 	return n.verdict(e)
 }
 
-// verdict is event for what the health policies find.
+// verdict is event for what the detector and the health policies find. The
+// numbers of the detector have tests of their own.
 func (n notation) verdict(e observer.Event) string {
 	switch e := e.(type) {
+	case observer.LinkSuspected:
+		return fmt.Sprintf("LinkSuspected(%s%s%s)", e.Diagnosis.Layers, flags(e.Diagnosis.Doubt, "doubt"), n.because(e.Doubt))
+	case observer.LinkCleared:
+		return fmt.Sprintf("LinkCleared(%s)", strings.TrimSpace(flags(e.Paused > 0, fmt.Sprintf("paused %s", e.Paused))))
+	case observer.LinkDead:
+		return fmt.Sprintf("LinkDead(%s)", e.Diagnosis.Layers)
+	case observer.LinkHealed:
+		return fmt.Sprintf("LinkHealed(%s after %s)", e.Layers, e.After)
+	case observer.MediaProven:
+		return fmt.Sprintf("MediaProven(after %s)", e.After)
 	case observer.VideoDegradeSuggested:
 		return fmt.Sprintf("VideoDegradeSuggested(%s)", e.Reason)
 	case observer.VideoDegradeLifted:
@@ -168,10 +190,11 @@ func flags(pairs ...any) string {
 
 var timerNames = [timerCount]string{
 	tConnect: "connect", tPresence: "presence", tGrace: "grace", tReason: "reason", tRetry: "retry",
-	tStable: "stable", tPing: "ping", tUpdate: "update", tPromotion: "promotion",
+	tStable: "stable", tPing: "ping", tUpdate: "update", tPromotion: "promotion", tDetect: "detect", tProof: "proof",
 }
 
 // armed lists the timers in the order in which they come due, as seen at now.
+// When the detector looks next has tests of its own.
 func armed(t timers, now time.Duration) string {
 	var on []timer
 	for i := range timerCount {
@@ -182,7 +205,10 @@ func armed(t timers, now time.Duration) string {
 	slices.SortStableFunc(on, func(a, b timer) int { return cmp.Compare(t.due[a], t.due[b]) })
 	list := make([]string, len(on))
 	for i, n := range on {
-		list[i] = fmt.Sprintf("%s+%s", timerNames[n], t.due[n]-now)
+		list[i] = timerNames[n]
+		if n != tDetect {
+			list[i] += fmt.Sprintf("+%s", t.due[n]-now)
+		}
 	}
 	return "[" + strings.Join(list, " ") + "]"
 }
@@ -207,7 +233,7 @@ func (n notation) facts(m *Machine) [][2]string {
 		{"old", operationName(m.old)},
 		{"deaf", deafNames(m.deaf[:])},
 		{"deaf-closes", deafNames(m.deafCloses)},
-		{"abilities", abilityNames[m.abilities]},
+		{"abilities", abilityNames(m.abilities)},
 		{"view-only", strconv.FormatBool(m.viewOnly)},
 		{"without-transforms", strconv.FormatBool(m.withoutTransforms)},
 		{"promoted", strconv.FormatBool(m.promoted)},
@@ -219,12 +245,54 @@ func (n notation) facts(m *Machine) [][2]string {
 		{"tries", strconv.Itoa(m.retries.Attempts())},
 		{"budget-end", end},
 		{"living", strconv.FormatBool(m.retries.Living())},
+		{"expect", m.live.expect.String()},
+		{"doubt", n.status(m.live.doubt)},
+		{"watched", watchedName(m)},
+		{"paused", m.live.paused.String()},
+		{"liveness", livenessName(m.live.counts)},
 	}
 }
 
-var abilityNames = [...]string{
-	0: "none", CanPing: "ping", CanUpdate: "update", CanPromote: "promote", CanPing | CanUpdate: "ping+update",
-	CanPing | CanPromote: "ping+promote", CanUpdate | CanPromote: "update+promote", allAbilities: "all",
+func abilityNames(a Abilities) string {
+	names := [...]string{"ping", "update", "promote", "probe"}
+	var list []string
+	for i, name := range names {
+		if a&(1<<i) != 0 {
+			list = append(list, name)
+		}
+	}
+	switch {
+	case a == 0:
+		return "none"
+	case a == allAbilities:
+		return "all"
+	}
+	return strings.Join(list, "+")
+}
+
+// watchedName is what the detector could find dead, and whether it is suspicious.
+func watchedName(m *Machine) string {
+	if !m.watching() {
+		return "-"
+	}
+	d := m.live.detector
+	return d.Judges().String() + flags(d.Suspicion(m.now.Mono) > 0, "suspicious", d.Heard(), "heard")
+}
+
+func livenessName(c observer.Liveness) string {
+	var list []string
+	for _, e := range []struct {
+		name string
+		n    uint32
+	}{
+		{"suspected", c.Suspected}, {"cleared", c.Cleared}, {"dead", c.Dead}, {"healed", c.Healed},
+		{"proven", c.Proven}, {"unproven", c.Unproven}, {"paused", c.Paused},
+	} {
+		if e.n > 0 {
+			list = append(list, fmt.Sprintf("%s:%d", e.name, e.n))
+		}
+	}
+	return strings.Join(list, ",")
 }
 
 // deafNames lists epochs with a call that hangs.

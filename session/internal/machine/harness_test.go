@@ -23,12 +23,17 @@ const (
 	stableAfter     = 12 * time.Second
 	retryDelay      = time.Second
 	elapsedBudget   = 5 * time.Minute
+	proofTimeout    = 3 * time.Second
 )
 
 // unknownCode stands for all codes that the reference does not know.
 const unknownCode = status.Code(99)
 
-const allAbilities = CanPing | CanUpdate | CanPromote
+const (
+	allAbilities = CanPing | CanUpdate | CanPromote
+	// watched are those of a link that the detector can ask.
+	watched = CanPing | CanProbe
+)
 
 // origin is the wall clock at the monotonic time 0.
 var origin = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)

@@ -28,8 +28,11 @@ func mayFollow(e observer.Event, h observer.Header, now observer.State) bool {
 	case observer.Recovered, observer.Promoted, observer.Updating, observer.Updated,
 		observer.ConnectionGood, observer.ConnectionPoor, observer.VideoStopSuggested,
 		observer.SendingAudioFailed, observer.SendingAudioRecovered,
-		observer.VideoDegradeSuggested, observer.VideoDegradeLifted, observer.PolicyChanged:
+		observer.VideoDegradeSuggested, observer.VideoDegradeLifted, observer.PolicyChanged,
+		observer.LinkSuspected, observer.LinkCleared, observer.LinkDead:
 		return h.From == observer.StateConnected && h.To == h.From
+	case observer.LinkHealed, observer.MediaProven:
+		return h.From == observer.StateReconnecting && h.To == h.From
 	case observer.AttemptStarted, observer.AttemptFailed, observer.RetryScheduled:
 		return (h.From == observer.StateConnecting || h.From == observer.StateReconnecting) && h.To == h.From
 	}
@@ -156,7 +159,7 @@ func (w *world) checkReaction(before *Machine, in Input) error {
 		return errors.New("a loss without a reason ends the wait for a reason")
 	}
 	ends := in.Kind == LinkClosed || in.Kind == Reported && class == policy.Failure
-	if ends && in.Epoch == before.epoch && w.m.epoch == before.epoch && (w.m.phase == opening || w.m.phase == awaiting) {
+	if ends && in.Epoch == before.epoch && w.m.epoch == before.epoch && (w.m.phase == opening || w.m.phase == awaiting || w.m.phase == proving) {
 		return fmt.Errorf("divergence 7.7: %s with %s does not end the attempt", in.Kind, in.Status.Code)
 	}
 	return nil

@@ -308,7 +308,7 @@ func (m *Machine) noteHeard(h Heard) {
 	m.heard = h
 	m.retries.Alive(h.latest())
 	m.feed()
-	m.proven()
+	m.lives()
 }
 
 // fire asks the table for a transition. A refused one changes nothing.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,7 +96,7 @@ func TestFaultReleasesEverything(t *testing.T) {
 		if r.m.state == observer.StateStopped {
 			continue
 		}
-		busy := r.m.phase == opening || r.m.phase == awaiting || r.m.phase == reasoning || r.m.state == observer.StateConnected
+		busy := slices.Contains([]phase{opening, awaiting, reasoning, condemned, proving}, r.m.phase) || r.m.state == observer.StateConnected
 		began := r.now.Mono
 		effects := r.do(Input{Kind: Fault, Status: status.New(status.RealtimeApiFailed, fmt.Errorf("observer"))})
 		given := len(find(effects, CancelOpen)) + len(find(effects, CloseLink))

@@ -12,11 +12,12 @@ func (m *Machine) sampled(s *health.Sample) {
 	if traffic {
 		m.retries.Alive(m.now.Mono)
 	}
-	if traffic && m.watching() && m.heard.Media == 0 {
-		m.live.detector.HeardMedia(m.now.Mono) // the best there is on a link that does not note its packets
-	}
 	if accepted && m.state == observer.StateConnected {
 		m.assess(s.VideoTiles > 0)
+	}
+	if traffic && m.watching() && m.heard.Media == 0 {
+		m.live.detector.HeardMedia(m.now.Mono) // the best there is on a link that does not note its packets
+		m.lives()
 	}
 }
 
@@ -49,13 +50,17 @@ func (m *Machine) cannotPing() {
 	}
 }
 
-// excuse leaves to the detector what it judges better.
+// excuse leaves to the detector what it judges better; and where the link has
+// declared that nothing need come in, that nothing does is no sign at all.
 func (m *Machine) excuse() {
+	var excused health.Layers
 	if m.watching() {
-		m.quality.reconnection.Excuse(m.live.detector.Judges())
-	} else {
-		m.quality.reconnection.Excuse(0)
+		excused = m.live.detector.Judges()
 	}
+	if m.live.expect == health.ExpectNothing {
+		excused |= health.Media
+	}
+	m.quality.reconnection.Excuse(excused)
 }
 
 // ponged takes the answer to a ping of the pinger or of the detector; another id
@@ -74,4 +79,5 @@ func (m *Machine) ponged(id uint64) {
 	m.rtt = rtt
 	m.monitor.Pong()
 	m.retries.Alive(m.now.Mono)
+	m.lives()
 }

@@ -234,6 +234,145 @@ var situations = []situation{
 		r.openFailed(status.TaskFailed)
 	}},
 
+	{name: "detecting: calm", like: "connected: stable, all abilities", changes: with(detecting), drive: func(r *rig) { r.calm(watched) }},
+	{name: "detecting: no answer yet", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) { r.connect(watched) }},
+	{name: "detecting: nothing to go by", like: "connected: no abilities", changes: with(detecting), drive: func(r *rig) { r.connect(0) }},
+	{name: "detecting: no media probes", like: "detecting: nothing to go by", changes: with(detecting, func(c *Config) { c.Health.Detector.ProbeEvery = -1 }), drive: func(r *rig) {
+		r.connect(CanProbe)
+	}},
+	{name: "detecting: suspicious of media", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched | allAbilities)
+		r.until("LinkSuspected", health.Signaling)
+	}},
+	{name: "detecting: suspicious of signaling", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched | allAbilities)
+		r.until("LinkSuspected", health.Media)
+	}},
+	{name: "detecting: doubted", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched | allAbilities)
+		r.doubt(status.LayerMedia)
+	}},
+	{name: "detecting: cannot probe after all", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched)
+		r.do(Input{Kind: CannotProbe, Epoch: r.m.epoch})
+	}},
+	{name: "detecting: an expectation instead of probes", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) {
+		r.calmBy(CanPing, health.ExpectMedia)
+	}},
+	{name: "detecting: suspicious of media that was expected", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
+		r.calmBy(CanPing, health.ExpectMedia)
+		r.until("LinkSuspected", health.Signaling)
+	}},
+	{name: "detecting: one tick before media is dead", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched)
+		r.almost("LinkDead", health.Signaling)
+	}},
+	{name: "detecting: one tick before signaling is dead", like: "detecting: suspicious of signaling", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched)
+		r.almost("LinkDead", health.Media)
+	}},
+	{name: "detecting: one tick before both are dead", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched)
+		r.almost("LinkDead", 0)
+	}},
+	{name: "detecting: one tick before the verdict, promoted", like: "detecting: one tick before media is dead", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched | CanPromote)
+		r.promote(opID)
+		r.promoteDone(opID)
+		r.almost("LinkDead", health.Signaling)
+	}},
+	{name: "detecting: one tick before the verdict, promotion running", like: "detecting: one tick before media is dead", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched | CanPromote)
+		r.promote(opID)
+		r.almost("LinkDead", health.Signaling)
+	}},
+	{name: "detecting: one tick before the verdict, update running", like: "detecting: one tick before media is dead", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched | CanUpdate)
+		r.report(status.IncompatibleSDP)
+		r.almost("LinkDead", health.Signaling)
+	}},
+	{name: "detecting: one tick before the verdict, no healing", like: "detecting: one tick before media is dead", changes: with(detecting, func(c *Config) { c.NoHealing = true }), drive: func(r *rig) {
+		r.calm(watched)
+		r.almost("LinkDead", health.Signaling)
+	}},
+	{name: "detecting: one tick before the verdict, no budget", like: "detecting: one tick before media is dead", changes: with(detecting, budget(0)), drive: func(r *rig) {
+		r.start()
+		r.opened(watched)
+		r.clean()
+		r.almost("LinkDead", health.Signaling)
+	}},
+	{name: "detecting: dead, which the policy ignores", like: "detecting: suspicious of media", changes: with(detecting, ignoring), drive: func(r *rig) {
+		r.calm(watched)
+		r.until("LinkDead", health.Signaling)
+	}},
+
+	{name: "reconnecting: condemned, media", changes: with(detecting), drive: func(r *rig) { r.condemn(health.Signaling) }},
+	{name: "reconnecting: condemned, signaling", like: "reconnecting: condemned, media", changes: with(detecting), drive: func(r *rig) { r.condemn(health.Media) }},
+	{name: "reconnecting: condemned, both", like: "reconnecting: condemned, media", changes: with(detecting), drive: func(r *rig) { r.condemn(0) }},
+	{name: "reconnecting: condemned, media that was expected", like: "reconnecting: condemned, media", changes: with(detecting), drive: func(r *rig) {
+		r.calmBy(CanPing, health.ExpectMedia)
+		r.until("LinkDead", health.Signaling)
+	}},
+	{name: "reconnecting: condemned, sending video was refused meanwhile", like: "reconnecting: condemned, media", changes: with(detecting), drive: func(r *rig) {
+		r.condemn(health.Signaling)
+		r.report(status.VideoCallSwitchToViewOnly)
+	}},
+	{name: "reconnecting: condemned, the retry is due next", like: "reconnecting: condemned, media", changes: with(detecting), drive: func(r *rig) {
+		r.condemn(health.Signaling)
+		r.beforeTimer(tRetry, health.Signaling)
+	}},
+	{name: "reconnecting: condemned, clipped to the end of the budget", like: "reconnecting: condemned, media", changes: with(detecting, budget(retryDelay/2)), drive: func(r *rig) {
+		r.start()
+		r.opened(watched)
+		r.clean()
+		r.until("LinkDead", health.Signaling)
+	}},
+	{name: "reconnecting: waiting, once condemned, a failure was reported", like: "reconnecting: waiting, the close still runs", changes: with(detecting), drive: func(r *rig) {
+		r.condemn(health.Signaling)
+		r.report(status.AudioInternalServerError)
+	}},
+	{name: "reconnecting: waiting, once condemned, a layer has closed", like: "reconnecting: waiting, the close still runs", changes: with(detecting), drive: func(r *rig) {
+		r.condemn(health.Signaling)
+		r.closedBare(status.LayerMedia)
+	}},
+	{name: "reconnecting: waiting, once condemned, a reconnect was asked for", like: "reconnecting: waiting, the close still runs", changes: with(detecting), drive: func(r *rig) {
+		r.condemn(health.Signaling)
+		r.do(Input{Kind: Reconnect, Status: status.New(status.ConnectionHealthReconnect, nil)})
+	}},
+	{name: "detecting: healed a moment ago", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) {
+		r.condemn(health.Signaling)
+		r.until("LinkHealed", health.Both)
+	}},
+
+	{name: "reconnecting: proving, the first probe is out", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched)
+		r.reattempt()
+		r.opened(watched)
+	}},
+	{name: "reconnecting: proving, just before its end", like: "reconnecting: proving, the first probe is out", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched)
+		r.reattempt()
+		r.opened(watched)
+		r.beforeTimer(tProof, health.Signaling)
+	}},
+	{name: "reconnecting: proving, clipped to the end of the budget", like: "reconnecting: proving, the first probe is out", changes: with(detecting, budget(3*time.Second)), drive: func(r *rig) {
+		r.calm(watched)
+		r.reattempt()
+		r.opened(watched)
+	}},
+	{name: "reconnecting: proving, by what was expected", like: "reconnecting: proving, the first probe is out", changes: with(detecting), drive: func(r *rig) {
+		r.calm(watched)
+		r.reattempt()
+		r.do(Input{Kind: Expected, Epoch: r.m.epoch, Expect: health.ExpectMedia})
+		r.opened(CanPing)
+	}},
+	{name: "reconnecting: awaiting presence before the proof", like: "reconnecting: awaiting presence", changes: with(detecting, presence), drive: func(r *rig) {
+		r.connect(watched)
+		r.do(Input{Kind: Present, Epoch: r.m.epoch})
+		r.reattempt()
+		r.opened(watched)
+	}},
+
 	{name: "stopped: leaving, the close still runs", drive: func(r *rig) {
 		promoted(r)
 		r.stop()

@@ -53,7 +53,7 @@ var epochOrder = []string{"", "previous", "older", "future", "zero"}
 
 // probes lists everything that may happen in a situation.
 func probes(m *Machine) (list []probe) {
-	for _, base := range slices.Concat(statusProbes(), closedProbes(), connectProbes(), linkProbes(m), operationProbes(m)) {
+	for _, base := range slices.Concat(statusProbes(), closedProbes(), connectProbes(), linkProbes(m), detectorProbes(m), operationProbes(m)) {
 		epochs := relative(m.epoch)
 		for _, name := range epochOrder {
 			if e, ok := epochs[name]; ok {
@@ -118,6 +118,7 @@ func connectProbes() []probe {
 		probe{kind: "open-failed", variant: "18-permanent", in: Input{Kind: OpenFailed, Status: permanent(status.TaskFailed)}},
 		probe{kind: "opened", variant: "unable", in: Input{Kind: Opened}},
 		probe{kind: "opened", variant: "able", in: Input{Kind: Opened, Abilities: allAbilities}},
+		probe{kind: "opened", variant: "probing", in: Input{Kind: Opened, Abilities: watched}},
 		probe{kind: "close-done", in: Input{Kind: CloseDone}},
 	)
 }
@@ -142,15 +143,71 @@ func linkProbes(m *Machine) []probe {
 		{kind: "sample", variant: "empty", in: Input{Kind: Sampled, Sample: &health.Sample{}}},
 		{kind: "sample", variant: "missing", in: Input{Kind: Sampled}},
 		{kind: "sample", variant: "missing-but-bytes", in: Input{Kind: Sampled, Heard: Heard{Media: m.now.Mono}}},
+		{kind: "sample", variant: "missing-but-signaling", in: Input{Kind: Sampled, Heard: Heard{Signaling: m.now.Mono}}},
 		{kind: "sample", variant: "silent", in: Input{Kind: Sampled, Sample: report(50, bytes, 0)}},
 		{kind: "sample", variant: "thin", in: Input{Kind: Sampled, Sample: report(0, bytes+1, 0)}},
 		{kind: "sample", variant: "thin-with-video", in: Input{Kind: Sampled, Sample: report(0, bytes+1, 2)}},
 		{kind: "sample", variant: "rich", in: Input{Kind: Sampled, Sample: report(400, bytes+1, 0)}},
 		{kind: "pong", variant: "last", in: Input{Kind: Ponged, ID: lastPing(m)}},
 		{kind: "pong", variant: "another", in: Input{Kind: Ponged, ID: lastPing(m) + 1}},
+		{kind: "pong", variant: "of the detector", in: Input{Kind: Ponged, ID: ownPing(m)}},
 		{kind: "present", in: Input{Kind: Present}},
 		{kind: "cannot-ping", in: Input{Kind: CannotPing}},
 	}
+}
+
+// detectorProbes are what a link reports for the detector of dead links.
+func detectorProbes(m *Machine) []probe {
+	list := []probe{
+		{kind: "probed", variant: "last", in: Input{Kind: Probed, ID: lastProbe(m)}},
+		{kind: "probed", variant: "never sent", in: Input{Kind: Probed, ID: lastProbe(m) + 1}},
+		{kind: "probed", variant: "no id", in: Input{Kind: Probed}},
+		{kind: "cannot-probe", in: Input{Kind: CannotProbe}},
+	}
+	for e := health.ExpectUnknown; e <= health.ExpectNothing+1; e++ {
+		list = append(list, probe{kind: "expected", variant: e.String(), in: Input{Kind: Expected, Expect: e}})
+	}
+	for _, l := range []status.Layer{status.LayerUnknown, status.LayerSignaling, status.LayerMedia} {
+		list = append(list, probe{kind: "doubted", variant: l.String(), in: Input{
+			Kind: Doubted, Layer: l, Status: status.Status{Layer: l, Cause: errProbe},
+		}})
+	}
+	return list
+}
+
+// ownPings is below the first ID of the detector's pings.
+const ownPings = 1 << 32
+
+// ownPing finds the ID of the ping that the detector waits for, or else one that
+// it does not wait for.
+func ownPing(m *Machine) uint64 {
+	for id := range uint64(sane) {
+		if !m.watching() {
+			break
+		}
+		d := *m.live.detector
+		if _, ok := d.Pong(ownPings+id, m.now.Mono); ok {
+			return ownPings + id
+		}
+	}
+	return 2*ownPings - 1
+}
+
+// sane is more probes, and pings, than a situation sends.
+const sane = 1000
+
+// lastProbe finds the ID of the newest media probe of this link, 0 without one.
+func lastProbe(m *Machine) (last uint64) {
+	for id := range uint64(sane) {
+		if !m.watching() {
+			break
+		}
+		d := *m.live.detector
+		if d.Probed(id, m.now.Mono) {
+			last = id
+		}
+	}
+	return last
 }
 
 // lastPing finds the ID that the pinger waits for, or else one that it does
@@ -229,6 +286,9 @@ func timeProbes(m *Machine) []probe {
 		if m.timers.armed(i) {
 			list = append(list, tick("at "+timerNames[i], max(m.timers.due[i]-m.now.Mono, 0), 0))
 		}
+	}
+	if at, ok := m.timers.at(tDetect); ok {
+		list = append(list, tick("at detect, stalled", at-m.now.Mono+m.cfg.Health.Detector.LateTick+1, 0))
 	}
 	return append(list, tick("now", 0, 0), tick("an hour late", time.Hour, 0), tick("after a sleep", 0, 8*time.Hour))
 }
@@ -506,6 +566,7 @@ func TestWalkCoversEveryPhase(t *testing.T) {
 		"connecting/opening", "connecting/aborting", "connecting/awaiting", "connecting/waiting",
 		"connected/resting",
 		"reconnecting/reasoning", "reconnecting/waiting", "reconnecting/opening", "reconnecting/aborting", "reconnecting/awaiting",
+		"reconnecting/condemned", "reconnecting/proving",
 		"stopped/leaving", "stopped/resting",
 	} {
 		assert.True(t, walked[p], p)

@@ -37,6 +37,7 @@ type world struct {
 	endBy    time.Duration // when the session must be finished, once it is over (G3)
 
 	heard Heard // of the running epoch
+	watch watch
 	// lost is the epoch whose loss began the outage, and for how long it is still
 	// listened to after the first attempt has begun.
 	lost      uint64
@@ -133,6 +134,7 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 		untouched = w.m.Clone()
 	}
 	w.expect(at, in)
+	w.watch.takes(w, in)
 	effects := w.m.Handle(at, in)
 	w.now = at
 	if before.state == observer.StateConnected && w.m.state != observer.StateConnected {
@@ -149,8 +151,14 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 	}
 	return effects, errors.Join(
 		w.checkPlace(in), w.checkEnd(), w.checkDeadline(in), w.checkLinks(),
-		w.checkReaction(&before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects),
+		w.checkReaction(&before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects), w.checkWatch(),
 	)
+}
+
+// fromLink lists the inputs that a link reports: they belong to an epoch.
+var fromLink = []Kind{
+	Reported, LinkClosed, Sampled, Ponged, Present, UpdateDone, PromoteDone, DemoteDone, CannotPing,
+	Probed, CannotProbe, Expected, Doubted,
 }
 
 // heed gives an input of the running epoch what was heard of the link so far,
@@ -166,11 +174,8 @@ func (w *world) heed(in Input) Input {
 
 // stale reports whether the input is a report of another epoch.
 func (w *world) stale(in Input) bool {
-	switch in.Kind {
-	case Reported, LinkClosed, Sampled, Ponged, Present, UpdateDone, PromoteDone, DemoteDone, CannotPing:
-		return in.Epoch != w.m.epoch && w.m.state != observer.StateIdle && w.m.state != observer.StateStopped
-	}
-	return false
+	return slices.Contains(fromLink, in.Kind) && in.Epoch != w.m.epoch &&
+		w.m.state != observer.StateIdle && w.m.state != observer.StateStopped
 }
 
 // expect keeps the account of what the input means by itself.
@@ -194,8 +199,8 @@ func (w *world) expect(at Instant, in Input) {
 		}
 	case OpenFailed, CloseDone:
 		w.bury(in.Epoch)
-	case Ponged:
-		if w.m.pongs(in) {
+	case Ponged, Probed:
+		if w.m.answers(at, in) {
 			defer w.account.live(at.Mono)
 		}
 	case Sampled:
@@ -221,19 +226,27 @@ func (w *world) expect(at Instant, in Input) {
 	}
 }
 
-// pongs reports whether a pong counts.
-func (m *Machine) pongs(in Input) bool {
-	p := m.pinger
-	_, ok := p.Pong(in.ID, m.now.Mono)
-	return ok && in.Epoch == m.epoch && m.state != observer.StateIdle && m.state != observer.StateStopped
+// answers reports whether an answer counts: it is one to a ping or probe that
+// went out over the running link. After a pause no ping waits any more.
+func (m *Machine) answers(at Instant, in Input) bool {
+	if in.Epoch != m.epoch || m.state == observer.StateIdle || m.state == observer.StateStopped {
+		return false
+	}
+	later := m.Clone()
+	later.clock(at)
+	if in.Kind == Probed {
+		return later.watching() && later.live.detector.Probed(in.ID, at.Mono)
+	}
+	_, ok := later.pinger.Pong(in.ID, at.Mono)
+	if !ok && later.watching() {
+		_, ok = later.live.detector.Pong(in.ID, at.Mono)
+	}
+	return ok
 }
 
 func (w *world) reportOfNow(in Input) bool {
-	switch in.Kind {
-	case Reported, LinkClosed, Sampled, Ponged, Present, UpdateDone, PromoteDone, DemoteDone, CannotPing:
-		return in.Epoch == w.m.epoch && w.m.state != observer.StateIdle && w.m.state != observer.StateStopped
-	}
-	return false
+	return slices.Contains(fromLink, in.Kind) && in.Epoch == w.m.epoch &&
+		w.m.state != observer.StateIdle && w.m.state != observer.StateStopped
 }
 
 func (a *account) begin(at time.Duration) {
@@ -257,6 +270,7 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 	}
 	switch e.Kind {
 	case Open:
+		w.watch.touched = true
 		return w.opens(e)
 	case CancelOpen:
 		return w.moves(e, dialing, cancelled)
@@ -264,9 +278,12 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 		if e.Leave && in.Kind != Stop {
 			return errors.New("a goodbye that the application did not ask for")
 		}
+		w.watch.touched = true
 		return w.moves(e, open, closing)
 	case Ping:
-		return w.onAdopted(e)
+		return w.onWatched(e, CanPing)
+	case Probe:
+		return w.onWatched(e, CanProbe)
 	case Update:
 		if w.running != 0 {
 			return errors.New("an update while another one runs")
@@ -384,10 +401,13 @@ func (w *world) hears(e observer.Event, rest []Effect) error {
 	if !mayFollow(e, h, w.state) {
 		return fmt.Errorf("G12: %s from %s to %s in state %s", e.Name(), h.From, h.To, w.state)
 	}
+	if err := w.watch.hears(w, e, rest); err != nil {
+		return err
+	}
 	w.state = h.To
 	switch e := e.(type) {
 	case observer.Connected:
-		return w.connected(h, rest)
+		return errors.Join(w.connected(h, rest), w.watch.connected(h, rest))
 	case observer.Reconnecting:
 		w.adopted = 0
 		return w.isDemoted("Reconnecting")
