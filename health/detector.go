@@ -165,12 +165,17 @@ func (d *Detector) HeardMedia(at time.Duration) {
 // gapMemory is after how long the longest gap counts half.
 const gapMemory = 5 * time.Minute
 
-// noteGap learns how long media can be silent and come back.
+// noteGap learns how long media can be silent and come back. What was suspicious
+// was a gap of the path.
 func (d *Detector) noteGap(at time.Duration) {
 	if at-d.longestAt >= gapMemory {
 		d.longest, d.longestAt = d.longest/2, at
 	}
-	if gone := at - d.mediaFrom; gone > d.longest {
+	gone := at - d.mediaFrom
+	if gone >= d.suspiciousAfter() {
+		d.path.soil(at)
+	}
+	if gone > d.longest {
 		d.longest, d.longestAt = gone, at
 	}
 }
@@ -210,6 +215,9 @@ func (d *Detector) Pong(id uint64, now time.Duration) (rtt time.Duration, ok boo
 	q := &d.ping
 	q.waiting, q.rtt = false, between(q.sent, now)
 	q.quick = q.rtt <= d.quickest()
+	if usual := d.path.ping; usual > 0 && !d.probing() {
+		d.path.account(now, q.rtt > slow(usual), pongMemory) // a lost segment comes late
+	}
 	d.path.note(&d.path.ping, q.rtt, now)
 	d.pong = *q
 	d.doubt &^= Signaling
@@ -237,9 +245,7 @@ func (d *Detector) Void(now, paused time.Duration) {
 	}
 	d.probeDue, d.ping.waiting, d.pong = now, false, question{}
 	d.unanswered, d.longestAt = 0, now
-	d.path.forget()
-	d.path.pause = paused
-	d.path.soil(now)
+	d.path.paused(now, paused)
 	d.due = now
 }
 

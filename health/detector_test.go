@@ -153,7 +153,7 @@ func TestDetectorOneWay(t *testing.T) {
 	dead, after := w.verdict(t, time.Minute)
 	assert.Equal(t, Media, dead)
 	assert.Greater(t, after, DetectorConfig{}.withDefaults().BothSilence)
-	assert.LessOrEqual(t, after, Config{}.WorstCaseDetection().Probed.BothDead)
+	assert.LessOrEqual(t, after, Config{}.WorstCaseDetection().Probed.OneWay)
 	w.mediaOut = false
 	w.run(time.Second)
 	assert.True(t, w.steps[len(w.steps)-1].Healed, "an answer heals it, not the bytes that came all the time")

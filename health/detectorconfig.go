@@ -77,11 +77,8 @@ func span(given, standard time.Duration) time.Duration {
 // bothSilence is the longest silence that a gap of BothSilence leads to, on a
 // path with that one-way delay.
 func (c *DetectorConfig) bothSilence(oneWay time.Duration) time.Duration {
-	return c.BothSilence + min(max(c.ProbeEvery, 0)+c.ProbeFast+oneWay, mostOfAGap)
+	return c.BothSilence + max(c.ProbeEvery, 0) + c.ProbeFast + oneWay
 }
-
-// mostOfAGap bounds what the probes' pace and the path add to a gap.
-const mostOfAGap = 700 * time.Millisecond
 
 // leastInterval keeps a mistaken setting from becoming a busy loop.
 const leastInterval = 10 * time.Millisecond

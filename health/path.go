@@ -19,6 +19,9 @@ type path struct {
 	last     uint64                   // id of the newest probe; 0 = none
 	settled  uint64                   // ids up to this are answered, lost or forgotten
 	first    uint64                   // ids up to this were sent over another link
+	// forgotten: ids up to this were sent before a pause, so their round trips say
+	// nothing.
+	forgotten uint64
 
 	quality
 }
@@ -44,8 +47,12 @@ func (p *path) reopened(now time.Duration) path {
 	return path{last: p.last, settled: p.last, first: p.last, quality: q}
 }
 
-// lossMemory is how many probes the loss is averaged over.
-const lossMemory = 128
+// lossMemory and pongMemory are how many probes, or pongs where there are none,
+// the loss is averaged over.
+const (
+	lossMemory = 128
+	pongMemory = 16
+)
 
 // send notes a probe and gives its id. The oldest one gives way.
 func (p *path) send(now time.Duration) uint64 {
@@ -64,7 +71,7 @@ func (p *path) answer(id uint64, now time.Duration) bool {
 	if id <= p.first || id > p.last {
 		return false
 	}
-	if p.last-id < probeRing {
+	if p.last-id < probeRing && id > p.forgotten {
 		p.latest = between(p.sent[id%probeRing], now)
 	}
 	if bit := uint32(1) << (id % probeRing); id > p.settled && p.answered&bit == 0 {
@@ -84,16 +91,34 @@ func (p *path) expire(now, timeout time.Duration) {
 // settle closes the account of the oldest probe.
 func (p *path) settle(now time.Duration) {
 	p.settled++
-	lost := 0.0
-	if p.answered&(1<<(p.settled%probeRing)) == 0 {
-		lost = 1
-		p.soil(now)
-	}
-	p.loss += (lost - p.loss) / lossMemory
+	p.account(now, p.answered&(1<<(p.settled%probeRing)) == 0, lossMemory)
 }
 
-// forget takes back every question that waits: its answer was not to be had.
-func (p *path) forget() { p.settled = p.last }
+// account averages in that something was lost, or not, over about so many.
+func (p *path) account(now time.Duration, lost bool, memory float64) {
+	share := 0.0
+	if lost {
+		share = 1
+		p.soil(now)
+	}
+	p.loss += (share - p.loss) / memory
+}
+
+// paused notes that this machine was not running. Every question that waits is
+// taken back, as its answer was not to be had, and so is the round trip of the last
+// one. Where packets of the pause were lost, the other side sends them again at
+// its own pace for as long as the pause was, so the path is clean only after that.
+func (p *path) paused(now, length time.Duration) {
+	p.settled, p.forgotten, p.latest = p.last, p.last, 0
+	if !p.dirty.within(now, mostTimeout) {
+		p.pause = 0 // what an older one has held up is over
+	}
+	p.pause = max(p.pause, min(length, mostTimeout))
+	p.dirty = At(later(now, p.pause))
+}
+
+// mostTimeout is the longest retransmission timeout of a usual system.
+const mostTimeout = 2 * time.Minute
 
 // waiting counts the probes that wait for an answer.
 func (p *path) waiting() int {
@@ -120,7 +145,11 @@ func (p *path) note(fastest *time.Duration, rtt, now time.Duration) {
 // slow is the round trip above which an answer was held up on its way.
 func slow(fastest time.Duration) time.Duration { return 2*fastest + 150*time.Millisecond }
 
-func (p *path) soil(now time.Duration) { p.dirty = At(now) }
+func (p *path) soil(now time.Duration) {
+	if at, ok := p.dirty.Get(); !ok || at < now {
+		p.dirty = At(now)
+	}
+}
 
 // growth is what a filling queue may still add to the silence: answers that
 // became slow before they stayed out are followed by slower ones.
@@ -148,11 +177,11 @@ func (p *path) clean(now time.Duration, c *DetectorConfig) bool {
 // patience is the age of an unanswered ping that proves signaling dead on a path
 // that is not clean. A reliable connection doubles its retransmission timeout
 // with every loss in a row, so n losses take about 2^n timeouts; n is chosen so
-// that a live connection is that unlucky once in 1e8 pings.
+// that a live connection is that unlucky once in 1e7 pings.
 func (p *path) patience() time.Duration {
 	oneWay := min(max(1-math.Sqrt(1-p.loss), 0.01), 0.99)
-	n := math.Ceil(math.Log(1e-8) / math.Log(oneWay))
-	timeout := 200*time.Millisecond + 2*max(p.ping, p.probe)
+	n := math.Ceil(math.Log(1e-7) / math.Log(oneWay))
+	timeout := 200*time.Millisecond + max(p.ping, p.probe)*5/4
 	t := timeout.Seconds()*(math.Exp2(n)-1) + 2*p.pause.Seconds()
 	return time.Duration(min(max(t, leastPatience.Seconds()), mostPatience.Seconds()) * float64(time.Second))
 }

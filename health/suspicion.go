@@ -154,12 +154,13 @@ func (d *Detector) healed() bool {
 
 // bothSilence is BothSilence as it can be seen here: the last answer before a gap
 // may be one probe older than the gap, and the first one after it takes a probe
-// and half a round trip more than the last one. What a long path adds is bounded, so
-// that WorstCaseDetection is.
+// and half a round trip more than the last one.
 func (d *Detector) bothSilence() time.Duration {
-	delay := max(d.path.probe, d.path.ping) / 2
-	return d.limits.bothSilence(min(delay, WorstOneWay)) + d.path.growth()
+	return d.limits.bothSilence(min(max(d.path.probe, d.path.ping)/2, longestWay)) + d.path.growth()
 }
+
+// longestWay bounds what is believed of a path.
+const longestWay = 2 * time.Second
 
 // bothDead: neither layer answers. Bytes that still come in do not count where
 // the link can probe: the other side does not hear this one.
@@ -168,10 +169,21 @@ func (d *Detector) bothDead(gone silences) bool {
 	if !d.mediaArmed() || !d.canPing || gone.ping < asked {
 		return false
 	}
-	if d.probing() {
-		return gone.answer >= d.bothSilence()
+	if !d.probing() {
+		return gone.media >= d.quietSilence()
 	}
-	return gone.media >= d.quietSilence()
+	return gone.answer >= d.bothSilence()+d.benefit(gone)
+}
+
+// oneWayBenefit is what bytes that still come in are worth: a full queue in the
+// other direction holds up answers, too.
+const oneWayBenefit = 1500 * time.Millisecond
+
+func (d *Detector) benefit(gone silences) time.Duration {
+	if gone.media < d.alertAfter() {
+		return oneWayBenefit
+	}
+	return 0
 }
 
 // slowMedia is the silence that proves the media path dead whatever the pace of
@@ -192,7 +204,7 @@ func (d *Detector) mediaDead(gone silences) bool {
 		return gone.media >= d.quietSilence() && d.confirmed(d.mediaFrom)
 	case gone.media >= d.limits.MediaSilence && d.improbable() && d.confirmed(d.mediaFrom):
 		return true
-	case gone.answer >= d.bothSilence() && d.confirmed(d.answeredFrom):
+	case gone.answer >= d.bothSilence()+d.benefit(gone) && d.confirmed(d.answeredFrom):
 		return true // one direction only
 	}
 	return gone.media >= slowMedia && d.pong.sent > d.mediaFrom
@@ -211,9 +223,9 @@ func (d *Detector) confirmed(from time.Duration) bool {
 	return d.pong.quick && d.pong.sent >= from+d.suspiciousAfter()
 }
 
-// aloneSilence is SignalingSilence on a link whose media nobody knows about: there
-// is nothing to tell a dead connection from a path with a gap, after which a
-// reliable connection takes as long again.
+// aloneSilence is SignalingSilence on a link that cannot probe media: there is
+// nothing to tell a dead connection from a path with a gap, after which a reliable
+// connection takes as long again.
 const aloneSilence = 10 * time.Second
 
 // signalingDead: a ping is unanswered although media flows over a path on which
@@ -222,18 +234,21 @@ func (d *Detector) signalingDead(now time.Duration, gone silences) bool {
 	if !d.canPing || gone.signaling == 0 {
 		return false
 	}
-	clean := d.path.clean(now, d.limits)
-	switch {
-	case !d.mediaArmed() && clean:
-		return gone.signaling >= aloneSilence
-	case !d.mediaArmed():
-		return gone.signaling >= d.path.patience()
-	case gone.media >= d.alertAfter() || gone.answer >= d.alertAfter():
+	if d.mediaArmed() && max(gone.media, gone.answer) >= d.alertAfter() {
 		return false // the whole path may be silent
-	case clean:
-		return gone.signaling >= d.limits.SignalingSilence
 	}
-	return gone.signaling >= d.path.patience()
+	return gone.signaling >= d.signalingSilence(now)
+}
+
+// signalingSilence is how old an unanswered ping must be to prove signaling dead.
+func (d *Detector) signalingSilence(now time.Duration) time.Duration {
+	if d.probing() && d.path.clean(now, d.limits) {
+		return d.limits.SignalingSilence
+	}
+	if !d.probing() && d.path.clean(d.ping.sent, d.limits) { // nothing was asked since
+		return max(aloneSilence, d.limits.SignalingSilence)
+	}
+	return max(d.path.patience(), d.limits.SignalingSilence)
 }
 
 // quietSilence is the silence that is no longer explained by the pauses of a link

@@ -14,6 +14,9 @@ type Bounds struct {
 	SignalingDead time.Duration
 	// BothDead is for the death of both layers.
 	BothDead time.Duration
+	// OneWay is for a death in the direction away from this client, while media still
+	// comes in. Only a media probe shows it.
+	OneWay time.Duration
 }
 
 // WorstCase holds the bounds of a Detector.
@@ -48,7 +51,7 @@ func (c Config) WorstCaseDetection() WorstCase {
 	w := WorstCase{
 		Unprobed: Bounds{
 			MediaDead:     late + d.QuietMediaSilence,
-			SignalingDead: late + d.PingIdle + d.SignalingSilence + quietCadence,
+			SignalingDead: late + d.PingIdle + max(aloneSilence, d.SignalingSilence) + quietCadence,
 			BothDead:      late + d.QuietMediaSilence,
 		},
 		AfterPause: d.ProbeFast, BadPathLeast: late + d.PingIdle + leastPatience, BadPathMost: late + d.PingIdle + mostPatience,
@@ -58,6 +61,7 @@ func (c Config) WorstCaseDetection() WorstCase {
 			MediaDead:     late + d.MediaSilence,
 			SignalingDead: late + d.PingIdle + d.SignalingSilence,
 			BothDead:      WorstOneWay + d.bothSilence(WorstOneWay),
+			OneWay:        2*WorstOneWay + d.bothSilence(WorstOneWay) + oneWayBenefit,
 		}
 	}
 	if d.PingIdle < 0 {
@@ -69,7 +73,8 @@ func (c Config) WorstCaseDetection() WorstCase {
 // withoutPings are the bounds of links whose signaling cannot be asked: it is never
 // found dead, and a silent media path is taken for dead after longer.
 func (w WorstCase) withoutPings(d DetectorConfig) WorstCase {
-	w.Probed.MediaDead, w.Probed.SignalingDead = w.Probed.BothDead, 0
+	w.Probed.SignalingDead = 0
+	w.Probed.MediaDead = w.Probed.BothDead
 	w.Unprobed = Bounds{MediaDead: w.Unprobed.MediaDead + d.BothSilence}
 	w.Unprobed.BothDead = w.Unprobed.MediaDead
 	w.BadPathLeast, w.BadPathMost = 0, 0
