@@ -1,0 +1,304 @@
+package pionlink_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/rtp"
+	"github.com/pion/transport/v5/vnet"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session/pionlink"
+)
+
+const (
+	clientIP = "192.0.2.1"
+	serverIP = "192.0.2.2"
+	// oneWay is how long a packet takes.
+	oneWay = 10 * time.Millisecond
+)
+
+// world is two peers on a virtual network. The client is watched.
+type world struct {
+	t              *testing.T
+	router         *vnet.Router
+	tap            *pionlink.Tap
+	client, server *webrtc.PeerConnection
+	media          *pionlink.Media
+	log            *reports
+
+	dark     atomic.Bool   // nothing passes
+	darkPort atomic.Uint32 // nothing passes to or from this port of the client's
+	// passes, if set, decides about each packet.
+	passes atomic.Pointer[func(toServer bool, packet []byte) bool]
+
+	out, back *webrtc.TrackLocalStaticRTP
+	seq       atomic.Uint32
+	received  atomic.Uint64 // by the client
+	reached   atomic.Uint64 // the server
+	ends      sync.WaitGroup
+	connected chan struct{}
+	once      sync.Once
+}
+
+type setup struct {
+	options pionlink.Options
+	// engine changes the settings of both after Prepare.
+	engine func(*webrtc.SettingEngine)
+	// untapped leaves the tap out of the setting engine.
+	untapped bool
+	// noTrack adds no audio.
+	noTrack bool
+}
+
+func newWorld(t *testing.T, s setup) *world {
+	t.Helper()
+	w := &world{t: t, log: &reports{}, connected: make(chan struct{})}
+	var err error
+	w.router, err = vnet.NewRouter(&vnet.RouterConfig{
+		CIDR: "192.0.2.0/24", MinDelay: oneWay, LoggerFactory: logging.NewDefaultLoggerFactory(),
+	})
+	require.NoError(t, err)
+	w.router.AddChunkFilter(w.filter)
+	client, server := w.host(clientIP), w.host(serverIP)
+	require.NoError(t, w.router.Start())
+
+	w.tap = pionlink.NewTap(client)
+	w.client = w.peer(func(e *webrtc.SettingEngine) {
+		w.tap.Prepare(e)
+		if s.untapped {
+			e.SetNet(client)
+		}
+		if s.engine != nil {
+			s.engine(e)
+		}
+	}, w.tap)
+	w.server = w.peer(func(e *webrtc.SettingEngine) {
+		pionlink.NewTap(server).Prepare(e)
+		if s.engine != nil {
+			s.engine(e)
+		}
+	}, nil)
+	s.options.Tap = w.tap
+	w.media = pionlink.Watch(w.client, w.log, s.options)
+	w.client.OnConnectionStateChange(func(st webrtc.PeerConnectionState) {
+		w.media.Check()
+		if st == webrtc.PeerConnectionStateConnected {
+			w.once.Do(func() { close(w.connected) })
+		}
+	})
+	if !s.noTrack {
+		w.out, w.back = w.audio(w.client), w.audio(w.server)
+		w.count(w.client, &w.received)
+		w.count(w.server, &w.reached)
+	} else {
+		_, err := w.client.CreateDataChannel("none", nil)
+		require.NoError(t, err)
+	}
+	w.negotiate()
+	<-w.connected
+	return w
+}
+
+func (w *world) host(ip string) *vnet.Net {
+	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.router.AddNet(n))
+	return n
+}
+
+func (w *world) filter(c vnet.Chunk) bool {
+	from, _ := c.SourceAddr().(*net.UDPAddr)
+	to, _ := c.DestinationAddr().(*net.UDPAddr)
+	if from == nil || to == nil || w.dark.Load() {
+		return false
+	}
+	toServer := to.IP.String() == serverIP
+	port := to.Port
+	if toServer {
+		port = from.Port
+	}
+	if int(w.darkPort.Load()) == port {
+		return false
+	}
+	f := w.passes.Load()
+	return f == nil || (*f)(toServer, c.UserData())
+}
+
+func (w *world) peer(prepare func(*webrtc.SettingEngine), f interceptor.Factory) *webrtc.PeerConnection {
+	var e webrtc.SettingEngine
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	prepare(&e)
+	m, r := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	require.NoError(w.t, m.RegisterDefaultCodecs())
+	if f != nil {
+		r.Add(f)
+	}
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r)).
+		NewPeerConnection(webrtc.Configuration{})
+	require.NoError(w.t, err)
+	return pc
+}
+
+func (w *world) audio(pc *webrtc.PeerConnection) *webrtc.TrackLocalStaticRTP {
+	track, err := webrtc.NewTrackLocalStaticRTP(
+		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "audio", "test")
+	require.NoError(w.t, err)
+	_, err = pc.AddTrack(track)
+	require.NoError(w.t, err)
+	return track
+}
+
+func (w *world) count(pc *webrtc.PeerConnection, n *atomic.Uint64) {
+	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		w.ends.Go(func() {
+			b := make([]byte, 1500)
+			for {
+				if _, _, err := t.Read(b); err != nil {
+					return
+				}
+				n.Add(1)
+			}
+		})
+	})
+}
+
+// answer is the server's side of an exchange.
+func (w *world) answer(ctx context.Context, offer webrtc.SessionDescription) (webrtc.SessionDescription, error) {
+	none := webrtc.SessionDescription{}
+	if err := w.server.SetRemoteDescription(offer); err != nil {
+		return none, err
+	}
+	a, err := w.server.CreateAnswer(nil)
+	if err != nil {
+		return none, err
+	}
+	if err := w.server.SetLocalDescription(a); err != nil {
+		return none, err
+	}
+	select {
+	case <-webrtc.GatheringCompletePromise(w.server):
+		return *w.server.LocalDescription(), nil
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	}
+}
+
+// exchange is answer with a round trip of signaling.
+func (w *world) exchange(ctx context.Context, offer webrtc.SessionDescription) (webrtc.SessionDescription, error) {
+	time.Sleep(oneWay)
+	defer time.Sleep(oneWay)
+	return w.answer(ctx, offer)
+}
+
+func (w *world) negotiate() {
+	offer, err := w.client.CreateOffer(nil)
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.client.SetLocalDescription(offer))
+	<-webrtc.GatheringCompletePromise(w.client)
+	answer, err := w.answer(context.Background(), *w.client.LocalDescription())
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.client.SetRemoteDescription(answer))
+}
+
+// talk sends audio packets both ways, one every 20 ms, for so long.
+func (w *world) talk(d time.Duration) {
+	p := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 80)}
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		seq := w.seq.Add(1)
+		p.SequenceNumber, p.Timestamp = uint16(seq), seq*960
+		_ = w.out.WriteRTP(p)
+		_ = w.back.WriteRTP(p)
+	}
+}
+
+// port is that of the client's selected candidate.
+func (w *world) port() uint16 {
+	pair, err := w.client.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	require.NoError(w.t, err)
+	require.NotNil(w.t, pair)
+	return pair.Local.Port
+}
+
+func (w *world) close() {
+	w.media.Close()
+	require.NoError(w.t, w.client.GracefulClose())
+	require.NoError(w.t, w.server.GracefulClose())
+	w.ends.Wait()
+	require.NoError(w.t, w.router.Stop())
+}
+
+// reports remembers what was reported, and when.
+type reports struct {
+	mu      sync.Mutex
+	alive   []time.Time
+	samples []health.Sample
+	expects []health.Expectation
+	doubts  []error
+	probed  []answered
+	closed  []error
+}
+
+type answered struct {
+	id uint64
+	at time.Time
+}
+
+func (r *reports) do(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
+func (r *reports) Alive(l status.Layer) {
+	r.do(func() {
+		if l == status.LayerMedia {
+			r.alive = append(r.alive, time.Now())
+		}
+	})
+}
+
+func (r *reports) Sample(s health.Sample) { r.do(func() { r.samples = append(r.samples, s) }) }
+
+func (r *reports) Expect(e health.Expectation) { r.do(func() { r.expects = append(r.expects, e) }) }
+
+func (r *reports) Doubt(_ status.Layer, why error) { r.do(func() { r.doubts = append(r.doubts, why) }) }
+
+func (r *reports) Probed(id uint64) {
+	r.do(func() { r.probed = append(r.probed, answered{id, time.Now()}) })
+}
+
+func (r *reports) Closed(_ status.Layer, err error) {
+	r.do(func() { r.closed = append(r.closed, err) })
+}
+
+// forget begins anew and gives what was there.
+func (r *reports) forget() *reports {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := &reports{
+		alive: r.alive, samples: r.samples, expects: r.expects, doubts: r.doubts, probed: r.probed, closed: r.closed,
+	}
+	r.alive, r.samples, r.expects, r.doubts, r.probed, r.closed = nil, nil, nil, nil, nil, nil
+	return old
+}
+
+func (r *reports) answers() []answered {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]answered(nil), r.probed...)
+}
+
+var errTest = errors.New("test")
