@@ -17,9 +17,9 @@ const (
 )
 
 // stream is one direction of a reliable connection: in order, one segment on its
-// way at a time, sent again when its timer runs out, which doubles each time. An
-// acknowledgment that is lost costs nothing here, as it costs the receiver
-// nothing.
+// way at a time, sent again when its timer runs out, which doubles each time and
+// falls back only when an acknowledgment comes (RFC 6298 section 5). One that is lost
+// does not hold up the receiver, but leaves the timer long for the next loss.
 type stream struct {
 	waiting []message // the first is on its way
 	tries   int
@@ -66,11 +66,26 @@ func (w *world) transmit(n int) {
 	w.schedule(event{at: w.now + timeout, kind: segmentLost, id: uint64(n)})
 }
 
+// acknowledged sends the acknowledgment of a stream back.
+func (w *world) acknowledged(n int) bool {
+	d := &w.down
+	if n == downstream {
+		d = &w.up
+	}
+	_, ok := d.pass(w.r, w.now, d.signalingDead)
+	return ok
+}
+
 // arrived takes a segment off a stream and sends the next.
 func (w *world) arrived(n int) {
 	s := &w.streams[n]
 	m := s.waiting[0]
-	s.waiting, s.tries = s.waiting[1:], 0
+	s.waiting = s.waiting[1:]
+	if w.acknowledged(n) {
+		s.tries = 0
+	} else {
+		s.tries++
+	}
 	if len(s.waiting) > 0 {
 		w.transmit(n)
 	}
