@@ -68,14 +68,45 @@ func TestProbeOfTheControlledSide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})
 		defer w.close()
-		tap := pionlink.NewTap(nil) // not that of the server's engine
 		log := &reports{}
-		other := pionlink.Watch(w.server, log, pionlink.Options{Tap: tap})
+		other := pionlink.Watch(w.server, log, pionlink.Options{Tap: w.serverTap})
 		defer other.Close()
-		require.ErrorIs(t, other.ProbeMedia(t.Context(), 1), errors.ErrUnsupported)
-		require.NoError(t, w.media.ProbeMedia(t.Context(), 1))
-		time.Sleep(50 * time.Millisecond)
-		assert.Len(t, w.log.answers(), 1)
+		require.NoError(t, other.ProbeMedia(t.Context(), 1))
+		time.Sleep(2 * oneWay)
+		synctest.Wait()
+		assert.Len(t, log.answers(), 1)
+
+		wrong := pionlink.Watch(w.server, log, pionlink.Options{Tap: w.tap})
+		defer wrong.Close()
+		require.ErrorIs(t, wrong.ProbeMedia(t.Context(), 2), errors.ErrUnsupported, "not the tap of its engine")
+	})
+}
+
+// TestProbeInTheWrongRole: Pion tells the role that a peer connection began with,
+// and its agent may have exchanged it. The other side refuses, which proves the path
+// as well, and keeps its own role.
+func TestProbeInTheWrongRole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{})
+		defer w.close()
+		log := &reports{}
+		other := pionlink.Watch(w.server, log, pionlink.Options{Tap: w.serverTap})
+		defer other.Close()
+		for _, m := range []*pionlink.Media{w.media, other} {
+			m.SwapRole()
+			assert.True(t, m.Swapped())
+			for id := range uint64(3) {
+				require.NoError(t, m.ProbeMedia(t.Context(), id))
+				time.Sleep(100 * time.Millisecond)
+				assert.False(t, m.Swapped(), "it has learned from the first")
+			}
+		}
+		assert.Len(t, w.log.answers(), 3)
+		assert.Len(t, log.answers(), 3)
+		require.NoError(t, w.media.Restart(t.Context(), w.exchange))
+		in := w.received.Load()
+		w.talk(time.Second)
+		assert.InDelta(t, in+50, w.received.Load(), 3)
 	})
 }
 

@@ -31,9 +31,10 @@ const (
 
 // world is two peers on a virtual network. The client is watched.
 type world struct {
-	t              *testing.T
+	t              testing.TB
 	router         *vnet.Router
 	tap            *pionlink.Tap
+	serverTap      *pionlink.Tap
 	client, server *webrtc.PeerConnection
 	media          *pionlink.Media
 	log            *reports
@@ -62,7 +63,7 @@ type setup struct {
 	noTrack bool
 }
 
-func newWorld(t *testing.T, s setup) *world {
+func newWorld(t testing.TB, s setup) *world {
 	t.Helper()
 	w := &world{t: t, log: &reports{}, connected: make(chan struct{})}
 	var err error
@@ -84,8 +85,9 @@ func newWorld(t *testing.T, s setup) *world {
 			s.engine(e)
 		}
 	}, w.tap)
+	w.serverTap = pionlink.NewTap(server)
 	w.server = w.peer(func(e *webrtc.SettingEngine) {
-		pionlink.NewTap(server).Prepare(e)
+		w.serverTap.Prepare(e)
 		if s.engine != nil {
 			s.engine(e)
 		}
