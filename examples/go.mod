@@ -5,7 +5,9 @@ go 1.25.0
 require (
 	github.com/coder/websocket v1.8.15
 	github.com/holdfast-go/holdfast v0.0.0
+	github.com/holdfast-go/holdfast/session/pionlink v0.0.0
 	github.com/pion/ice/v4 v4.4.8
+	github.com/pion/interceptor v0.1.51
 	github.com/pion/logging v0.2.4
 	github.com/pion/rtp v1.10.6
 	github.com/pion/transport/v5 v5.1.4
@@ -19,7 +21,6 @@ require (
 	github.com/looplab/fsm v1.0.3 // indirect
 	github.com/pion/datachannel v1.6.3 // indirect
 	github.com/pion/dtls/v3 v3.1.15 // indirect
-	github.com/pion/interceptor v0.1.51 // indirect
 	github.com/pion/mdns/v2 v2.2.2 // indirect
 	github.com/pion/randutil v0.1.0 // indirect
 	github.com/pion/rtcp v1.2.20 // indirect
@@ -36,4 +37,7 @@ require (
 	golang.org/x/time v0.14.0 // indirect
 )
 
-replace github.com/holdfast-go/holdfast => ../
+replace (
+	github.com/holdfast-go/holdfast => ../
+	github.com/holdfast-go/holdfast/session/pionlink => ../session/pionlink
+)

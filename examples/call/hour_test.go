@@ -57,7 +57,7 @@ func newHour(t *testing.T) *hour {
 		Name: attendee,
 		Transport: caller{callkit.Options{
 			URL: callkit.URL("server"), Attendee: attendee, Token: token, Dial: front.DialContext,
-			PacketEvery: hourPacket, Media: func(e *webrtc.SettingEngine) { n.ClientMedia(e); patient(e) },
+			PacketEvery: hourPacket, Net: n.Client(), Media: n.ClientMedia,
 		}},
 		Observers: []observer.Observer{&h.rec},
 		// One packet a second is the full rate of this call.

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"github.com/holdfast-go/holdfast/examples/internal/callkit"
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
@@ -104,7 +102,7 @@ func (st *stage) client(token callkit.Token) error {
 		Name: attendee,
 		Transport: caller{callkit.Options{
 			URL: callkit.URL(st.proxy.Addr().String()), Attendee: attendee, Token: token, SampleEvery: sampleEvery,
-			Media: func(e *webrtc.SettingEngine) { e.SetNet(st.media) },
+			Net: st.media,
 		}},
 		Observers:      []observer.Observer{st.timeline, observer.Func(st.note)},
 		Policy:         &p,

@@ -2,7 +2,6 @@ package callkit
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -70,61 +69,17 @@ func (o *outbound) send(p *rtp.Packet) {
 // inbound counts the packets of the audio that comes in. Its zero value is ready.
 type inbound struct {
 	total atomic.Uint64 // packets so far
-
-	mu       sync.Mutex
-	started  bool
-	last     uint16 // highest sequence number, wraps
-	received uint64 // since the last take
-	expected uint64 // since the last take, by sequence numbers
 }
 
-// run reads a track to its end and calls alive for each packet.
-func (in *inbound) run(track *webrtc.TrackRemote, alive func()) {
-	in.restart()
+// run reads a track to its end.
+func (in *inbound) run(track *webrtc.TrackRemote) {
 	buf := make([]byte, 1500) // no packet of ours exceeds the MTU
-	var h rtp.Header
 	for {
-		n, _, err := track.Read(buf)
-		if err != nil {
+		if _, _, err := track.Read(buf); err != nil {
 			return
 		}
-		if _, err := h.Unmarshal(buf[:n]); err == nil {
-			in.count(h.SequenceNumber)
-			alive()
-		}
+		in.total.Add(1)
 	}
-}
-
-// restart forgets the sequence numbers: a new track has new ones.
-func (in *inbound) restart() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.started = false
-}
-
-// count takes one packet in. A packet that is late or doubled was expected
-// before, so only a step forward raises what is expected.
-func (in *inbound) count(seq uint16) {
-	in.total.Add(1)
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.received++
-	step := int16(seq - in.last)
-	switch {
-	case !in.started:
-		in.started, in.last, in.expected = true, seq, in.expected+1
-	case step > 0:
-		in.last, in.expected = seq, in.expected+uint64(step)
-	}
-}
-
-// take gives the packets received and expected since the last take.
-func (in *inbound) take() (received, expected uint64) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	received, expected = in.received, in.expected
-	in.received, in.expected = 0, 0
-	return received, expected
 }
 
 // drain reads the RTCP that answers a stream, which the interceptors of Pion

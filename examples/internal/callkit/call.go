@@ -8,6 +8,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session/pionlink"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -30,6 +31,7 @@ type Call struct {
 	// come that far.
 	sig    *channel
 	peer   *webrtc.PeerConnection
+	media  *pionlink.Media
 	out    *outbound // nil in a call that began view-only
 	sender *webrtc.RTPSender
 
@@ -57,9 +59,6 @@ type Call struct {
 }
 
 func newCall(o Options, h Handler) *Call {
-	if o.SampleEvery == 0 {
-		o.SampleEvery = defaultSampleEvery
-	}
 	c := &Call{
 		o: o, h: h,
 		connected: make(chan struct{}), lost: make(chan struct{}), closed: make(chan struct{}),
@@ -179,42 +178,6 @@ func (c *Call) signalingLost(cause error) {
 	c.noAnswers()
 	if !ended && !c.leaving.Load() && c.ctx.Err() == nil {
 		c.h.Closed(status.LayerSignaling, st)
-	}
-}
-
-var (
-	errMediaFailed = errors.New("ICE or DTLS failed")
-	errHungUp      = errors.New("the other side ended the peer connection")
-)
-
-// mediaState runs in goroutines of Pion, which do not keep the order of states.
-func (c *Call) mediaState(st webrtc.PeerConnectionState) {
-	switch st {
-	case webrtc.PeerConnectionStateConnected:
-		c.connectedOnce.Do(func() { close(c.connected) })
-	case webrtc.PeerConnectionStateFailed:
-		c.mediaLost(errMediaFailed, status.Status{
-			Code: status.ConnectionHealthReconnect, Layer: status.LayerMedia, Cause: errMediaFailed,
-		})
-	case webrtc.PeerConnectionStateClosed:
-		// A server that sends a client away also hangs up, and often before its
-		// reason arrives. To name no code is to say that one may follow.
-		c.mediaLost(errHungUp, errHungUp)
-	}
-}
-
-// mediaLost ends an attempt with one error, or tells of the loss with another.
-func (c *Call) mediaLost(attempt, loss error) {
-	if c.leaving.Load() {
-		return
-	}
-	c.mu.Lock()
-	again := c.mediaGone
-	c.mediaGone = true
-	ended := c.fail(attempt)
-	c.mu.Unlock()
-	if !again && !ended {
-		c.h.Closed(status.LayerMedia, loss)
 	}
 }
 

@@ -10,16 +10,14 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session/pionlink"
+	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 )
 
-const (
-	// defaultSampleEvery is how often the reference measures.
-	defaultSampleEvery = time.Second
-	// giveUp bounds the clean-up after a failed Dial, which is a matter of
-	// milliseconds unless something in Pion is stuck.
-	giveUp = 2 * time.Second
-)
+// giveUp bounds the clean-up after a failed Dial, which is a matter of
+// milliseconds unless something in Pion is stuck.
+const giveUp = 2 * time.Second
 
 // Options says what to dial. URL and Attendee are required.
 type Options struct {
@@ -31,8 +29,11 @@ type Options struct {
 	// Dial opens the connection below the WebSocket, as in http.Transport; nil
 	// means TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Media changes the setting engine of the peer connection; nil changes
-	// nothing. See Loopback for what is set before.
+	// Net is the network for media; nil means that of the operating system.
+	Net transport.Net
+	// Media changes the setting engine of the peer connection, but not its network;
+	// nil changes nothing. See Loopback and pionlink.Tap.Prepare for what is set
+	// before.
 	Media func(*webrtc.SettingEngine)
 	// PacketEvery is the time between two audio packets; 0 or less: 20 ms.
 	PacketEvery time.Duration
@@ -142,16 +143,21 @@ func (c *Call) exchange(ctx context.Context, m Message) error {
 
 // openMedia makes the peer connection with one audio transceiver in it.
 func (c *Call) openMedia() error {
-	pc, err := newPeer(c.o.Media)
+	tap := pionlink.NewTap(c.o.Net)
+	pc, err := newTapped(tap, c.o.Media)
 	if err != nil {
 		return err
 	}
 	c.peer = pc
+	c.media = pionlink.Watch(pc, evidence{c}, pionlink.Options{Tap: tap, SampleEvery: c.o.SampleEvery})
 	pc.OnConnectionStateChange(func(st webrtc.PeerConnectionState) {
-		c.during(func() { c.mediaState(st) })
+		if st == webrtc.PeerConnectionStateConnected {
+			c.connectedOnce.Do(func() { close(c.connected) })
+		}
+		c.media.Check()
 	})
 	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		c.during(func() { c.in.run(t, func() { c.h.Alive(status.LayerMedia) }) })
+		c.during(func() { c.in.run(t) })
 	})
 	if c.o.ViewOnly {
 		_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio,
@@ -188,9 +194,6 @@ func (c *Call) connect(ctx context.Context) error {
 	}
 	if c.out != nil {
 		c.tasks.Go(func() { c.out.run(c.sending) })
-	}
-	if c.o.SampleEvery > 0 {
-		c.tasks.Go(c.sample)
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func countChecks(t *testing.T, o Options) (Options, *atomic.Int64) {
 		}
 		return false
 	}})
-	o.Media = func(e *webrtc.SettingEngine) { e.SetNet(n) }
+	o.Net = n
 	return o, &checks
 }
 
@@ -263,7 +263,7 @@ func TestCancelInTheHandshake(t *testing.T) {
 		return IsDTLS(b)
 	}})
 	o := options(s, alice)
-	o.Media = func(e *webrtc.SettingEngine) { e.SetNet(n) }
+	o.Net = n
 	ctx, cancel := context.WithCancel(soon(t))
 	failed := make(chan error, 1)
 	go func() {

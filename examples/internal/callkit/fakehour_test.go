@@ -46,7 +46,7 @@ func newFakeCall(t *testing.T) *fakeCall {
 	f.proxy = NewProxy(front, web.Dial)
 	f.call, err = Dial(context.Background(), Options{
 		URL: URL("server"), Attendee: alice, Dial: front.DialContext,
-		PacketEvery: hourPacket, Media: patient(n.ClientMedia),
+		PacketEvery: hourPacket, Net: n.Client(), Media: patient(n.ClientMedia),
 	}, f.h)
 	require.NoError(t, err)
 	return f

@@ -9,7 +9,6 @@ import (
 	"github.com/coder/websocket/wsjson"
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy/status"
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -175,7 +174,7 @@ func TestMediaLostAtTheServer(t *testing.T) {
 	n, err := NewFaultNet(nil, nil)
 	require.NoError(t, err)
 	o := options(s, alice)
-	o.Media = func(e *webrtc.SettingEngine) { e.SetNet(n) }
+	o.Net = n
 	c, h := call(t, o)
 	flows(t, s, c, alice)
 	n.Outbound(Impairment{Drop: true}) // the client cannot know

@@ -10,8 +10,8 @@ import (
 // of the call, several at once, and must neither block nor close the call.
 //
 // What ends an attempt is the error of Dial, not a call of Status or Closed;
-// Alive and Present may be called before Dial returns. Nothing is called once
-// Close has returned nil.
+// Alive, Expect and Present may be called before Dial returns. Nothing is called
+// once Close has returned nil.
 type Handler interface {
 	// Status passes on a status that the server gave. It is never OK.
 	Status(st status.Status)
@@ -19,8 +19,14 @@ type Handler interface {
 	Sample(s health.Sample)
 	// Pong says that the ping with this id was answered.
 	Pong(id uint64)
-	// Alive says that something came in on a layer.
+	// Probed says that the media probe with this id was answered.
+	Probed(id uint64)
+	// Alive says that something came in on a layer, for media within 200 ms.
 	Alive(l status.Layer)
+	// Expect says what should be coming in on the media path.
+	Expect(e health.Expectation)
+	// Doubt says that a layer looks bad, which is no loss yet.
+	Doubt(l status.Layer, why error)
 	// Present says that the attendee is on the roster.
 	Present()
 	// Closed says that a layer is lost, once for each layer. Err carries a

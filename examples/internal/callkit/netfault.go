@@ -25,7 +25,7 @@ type Impairment struct {
 	Only func(packet []byte) bool
 }
 
-// FaultNet is a network for a setting engine (SetNet) whose UDP traffic can be
+// FaultNet is a network for media (Options.Net) whose UDP traffic can be
 // impaired at run time. An impairment takes hold of all sockets at once, of those
 // that are open and of those that an ICE restart will open.
 //

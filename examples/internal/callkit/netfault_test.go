@@ -10,7 +10,6 @@ import (
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/pion/transport/v5"
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -21,7 +20,7 @@ func faultyCall(t *testing.T, s *Server) (*Call, *recorder, *FaultNet) {
 	n, err := NewFaultNet(nil, nil)
 	require.NoError(t, err)
 	o := options(s, alice)
-	o.Media = func(e *webrtc.SettingEngine) { e.SetNet(n) }
+	o.Net = n
 	c, h := call(t, o)
 	flows(t, s, c, alice)
 	return c, h, n
@@ -71,7 +70,7 @@ func TestLongBlackHoleIsALossOfMedia(t *testing.T) {
 	n, err := NewFaultNet(nil, nil)
 	require.NoError(t, err)
 	o := options(s, alice)
-	o.Media = func(e *webrtc.SettingEngine) { e.SetNet(n); fast(e) }
+	o.Net, o.Media = n, fast
 	c, h := call(t, o)
 	flows(t, s, c, alice)
 	n.BlackHole()
@@ -88,7 +87,7 @@ func TestLossShowsInTheSamples(t *testing.T) {
 	require.NoError(t, err)
 	o := options(s, alice)
 	o.SampleEvery = 200 * time.Millisecond
-	o.Media = func(e *webrtc.SettingEngine) { e.SetNet(f) }
+	o.Net = f
 	c, h := call(t, o)
 	flows(t, s, c, alice)
 	f.Inbound(Impairment{Loss: 0.5, Only: IsRTP})
@@ -103,7 +102,7 @@ func TestMediaSilentOnALivePath(t *testing.T) {
 	n, err := NewFaultNet(nil, nil)
 	require.NoError(t, err)
 	o := options(s, alice)
-	o.Media = func(e *webrtc.SettingEngine) { e.SetNet(n); fast(e) } // frequent keepalives
+	o.Net, o.Media = n, fast // frequent keepalives
 	c, h := call(t, o)
 	flows(t, s, c, alice)
 	n.Inbound(Impairment{Drop: true, Only: IsRTP})

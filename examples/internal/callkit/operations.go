@@ -3,6 +3,8 @@ package callkit
 import (
 	"context"
 	"errors"
+
+	"github.com/pion/webrtc/v4"
 )
 
 // ErrClosed is the error of an operation on a call that was closed meanwhile.
@@ -24,6 +26,22 @@ func (c *Call) Ping(ctx context.Context, id uint64) error {
 	return c.send(ctx, Message{Kind: KindPing, ID: id})
 }
 
+// ProbeMedia asks the media path for a sign of life. It is reported with the
+// handler's Probed, if it comes.
+func (c *Call) ProbeMedia(ctx context.Context, id uint64) error { return c.media.ProbeMedia(ctx, id) }
+
+// RestartMedia makes the media path anew over the open signaling and returns when
+// it carries traffic again.
+func (c *Call) RestartMedia(ctx context.Context) error {
+	return c.negotiation(ctx, func() error { return c.media.Restart(ctx, c.reoffer) })
+}
+
+// reoffer sends an offer during the call and gives the answer.
+func (c *Call) reoffer(ctx context.Context, offer webrtc.SessionDescription) (webrtc.SessionDescription, error) {
+	reply, err := c.ask(ctx, Message{Kind: KindUpdate, SDP: offer.SDP, ViewOnly: c.sending.Err() != nil})
+	return webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: reply.SDP}, err
+}
+
 // Update is a change to a running call.
 type Update struct {
 	Renegotiate bool // exchange offer and answer anew
@@ -37,22 +55,29 @@ func (c *Call) Update(ctx context.Context, u Update) error {
 	if !u.Renegotiate && !u.ViewOnly {
 		return nil
 	}
+	return c.negotiation(ctx, func() error {
+		if u.ViewOnly {
+			if err := c.muteForGood(); err != nil {
+				return err
+			}
+		}
+		sdp, err := offer(ctx, c.peer)
+		if err != nil {
+			return err
+		}
+		return c.exchange(ctx, Message{Kind: KindUpdate, SDP: sdp, ViewOnly: c.sending.Err() != nil})
+	})
+}
+
+// negotiation runs f when no other negotiation does.
+func (c *Call) negotiation(ctx context.Context, f func() error) error {
 	select {
 	case c.negotiating <- struct{}{}:
 		defer func() { <-c.negotiating }()
+		return f()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if u.ViewOnly {
-		if err := c.muteForGood(); err != nil {
-			return err
-		}
-	}
-	sdp, err := offer(ctx, c.peer)
-	if err != nil {
-		return err
-	}
-	return c.exchange(ctx, Message{Kind: KindUpdate, SDP: sdp, ViewOnly: c.sending.Err() != nil})
 }
 
 // muteForGood takes the audio track out of the call.
@@ -109,6 +134,7 @@ func (c *Call) tearDown() {
 		c.sig.cut()
 	}
 	if c.peer != nil {
+		c.media.Close()
 		_ = c.peer.GracefulClose() // waits for the goroutines of Pion
 	}
 	c.tasks.Wait()

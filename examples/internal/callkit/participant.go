@@ -159,7 +159,7 @@ func (p *participant) openMedia() error {
 	}
 	pc.OnConnectionStateChange(func(st webrtc.PeerConnectionState) { p.mediaState(st) })
 	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		p.in.run(t, func() {})
+		p.in.run(t)
 	})
 	sender, err := pc.AddTrack(out.track)
 	if err != nil {

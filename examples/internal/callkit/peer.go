@@ -4,7 +4,9 @@ import (
 	"context"
 	"net"
 
+	"github.com/holdfast-go/holdfast/session/pionlink"
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -22,12 +24,34 @@ func Loopback(e *webrtc.SettingEngine) {
 // newPeer makes a peer connection on loopback, with changes by media if that is
 // not nil.
 func newPeer(media func(*webrtc.SettingEngine)) (*webrtc.PeerConnection, error) {
-	var e webrtc.SettingEngine
-	Loopback(&e)
-	if media != nil {
-		media(&e)
-	}
+	e := engine(media)
 	return webrtc.NewAPI(webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{})
+}
+
+// newTapped is newPeer for the client's side: with a tap, the peer connection can
+// be watched.
+func newTapped(tap *pionlink.Tap, media func(*webrtc.SettingEngine)) (*webrtc.PeerConnection, error) {
+	e := engine(tap.Prepare, media)
+	m, r := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	if err := m.RegisterDefaultCodecs(); err != nil {
+		return nil, err
+	}
+	if err := webrtc.RegisterDefaultInterceptors(m, r); err != nil {
+		return nil, err
+	}
+	r.Add(tap)
+	return webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r)).
+		NewPeerConnection(webrtc.Configuration{})
+}
+
+func engine(changes ...func(*webrtc.SettingEngine)) (e webrtc.SettingEngine) {
+	Loopback(&e)
+	for _, change := range changes {
+		if change != nil {
+			change(&e)
+		}
+	}
+	return e
 }
 
 // describe sets what create gives (an offer or an answer) as the local

@@ -17,6 +17,9 @@ type recorder struct {
 	statuses []status.Status
 	samples  []health.Sample
 	pongs    []uint64
+	probed   []uint64
+	expects  []health.Expectation
+	doubts   []error
 	present  int
 	alive    map[status.Layer]int
 	closed   map[status.Layer][]error
@@ -42,7 +45,13 @@ func (r *recorder) Status(st status.Status) {
 func (r *recorder) Sample(s health.Sample) { r.do(func() { r.samples = append(r.samples, s) }) }
 func (r *recorder) Pong(id uint64)         { r.do(func() { r.pongs = append(r.pongs, id) }) }
 func (r *recorder) Alive(l status.Layer)   { r.do(func() { r.alive[l]++ }) }
-func (r *recorder) Present()               { r.do(func() { r.present++ }) }
+func (r *recorder) Probed(id uint64)       { r.do(func() { r.probed = append(r.probed, id) }) }
+func (r *recorder) Expect(e health.Expectation) { r.do(func() { r.expects = append(r.expects, e) }) }
+
+func (r *recorder) Doubt(_ status.Layer, why error) {
+	r.do(func() { r.doubts = append(r.doubts, why) })
+}
+func (r *recorder) Present() { r.do(func() { r.present++ }) }
 func (r *recorder) Closed(l status.Layer, err error) {
 	r.do(func() {
 		r.closed[l] = append(r.closed[l], err)

@@ -74,22 +74,22 @@ func (n *Network) passes(c vnet.Chunk) bool {
 	return !n.darkClient.Load()
 }
 
-// Client is the client's host, to be wrapped or used as it is.
+// Client is the client's host, to be wrapped or used as it is. ClientMedia goes
+// with it.
 func (n *Network) Client() *vnet.Net { return n.client }
 
 // Server is the server's host.
 func (n *Network) Server() *vnet.Net { return n.server }
 
-// ClientMedia moves a client's peer connection into the network.
-func (n *Network) ClientMedia(e *webrtc.SettingEngine) { move(e, n.client) }
-
 // ServerMedia moves a server's peer connection into the network.
-func (n *Network) ServerMedia(e *webrtc.SettingEngine) { move(e, n.server) }
+func (n *Network) ServerMedia(e *webrtc.SettingEngine) {
+	e.SetNet(n.server)
+	n.ClientMedia(e)
+}
 
-// move lifts the restriction to loopback, which every virtual host has for
+// ClientMedia lifts the restriction to loopback, which every virtual host has for
 // itself alone.
-func move(e *webrtc.SettingEngine, host *vnet.Net) {
-	e.SetNet(host)
+func (n *Network) ClientMedia(e *webrtc.SettingEngine) {
 	e.SetIncludeLoopbackCandidate(false)
 	e.SetIPFilter(func(ip net.IP) bool { return !ip.IsLoopback() })
 }
