@@ -35,8 +35,7 @@ func condemned(t *testing.T, layers health.Layers, change func(*session.Config),
 		synctest.Wait()
 	}
 	tr.Silence(1, layers)
-	_, err := rec.Wait(t.Context(), "LinkDead")
-	require.NoError(t, err)
+	await(t, rec, "LinkDead")
 	synctest.Wait()
 	return st, rec
 }
@@ -93,15 +92,13 @@ func TestHealedLinkIsWatchedOn(t *testing.T) {
 		st, rec := condemned(t, health.Media, nil, nil)
 		for range 3 {
 			st.tr.Silence(1, 0)
-			_, err := rec.Wait(t.Context(), "LinkHealed")
-			require.NoError(t, err)
+			await(t, rec, "LinkHealed")
 			pings, probes := len(st.tr.Snapshot().Named("Ping")), len(st.tr.Snapshot().Named("ProbeMedia"))
 			settle(20 * sec)
 			assert.Greater(t, len(st.tr.Snapshot().Named("Ping")), pings+10)
 			assert.Greater(t, len(st.tr.Snapshot().Named("ProbeMedia")), probes+50)
 			st.tr.Silence(1, health.Both)
-			_, err = rec.Wait(t.Context(), "LinkDead")
-			require.NoError(t, err)
+			await(t, rec, "LinkDead")
 		}
 		settle(time.Minute)
 		assert.Equal(t, session.StateConnected, st.s.State(), "over another link")

@@ -1,6 +1,7 @@
 package holdfast_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -76,6 +77,17 @@ func dies(t *testing.T, l sessiontest.Link, layers health.Layers, phase time.Dur
 	}
 	finish(t, s, tr, &rec)
 	return d, found
+}
+
+// await waits for the next event of a name, for no longer than ten minutes: links
+// that are pinged for ever would let a test run for ever.
+func await(t *testing.T, rec *sessiontest.Recorder, name string) observer.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	e, err := rec.Wait(ctx, name)
+	require.NoError(t, err)
+	return e
 }
 
 // A dead link is found within the bounds that WorstCaseDetection computes, whenever

@@ -3,10 +3,10 @@ package holdfast_test
 import (
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
@@ -44,15 +44,16 @@ func newStalling(t *testing.T, l sessiontest.Link) *stalling {
 	return st
 }
 
-// stall holds the core up for d. Nothing comes in meanwhile: this machine does not
-// read. What has waited outside is there right afterwards.
+// stall holds the core up for d. Nothing comes in meanwhile, as this machine does
+// not read; what has waited outside is read a moment after the first late timer is
+// served.
 func (st *stalling) stall(d time.Duration) {
 	st.next.Store(int64(d))
 	st.tr.Silence(sessiontest.Newest, health.Both)
 	go st.tr.Sample(sessiontest.Newest, health.Sample{BytesReceived: 1, AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(0)})
-	settle(d - 1)
+	settle(d + ms)
 	st.tr.Silence(sessiontest.Newest, 0)
-	settle(1)
+	synctest.Wait()
 }
 
 // A machine that was not running for a minute finds a live link alive: whatever the
@@ -102,11 +103,10 @@ func TestStallsAndDeath(t *testing.T) {
 	})
 	bubble(t, "a death in it", func(t *testing.T) {
 		st := newStalling(t, talking(50*ms))
-		st.stall(time.Minute - 1)
+		st.stall(time.Minute)
 		st.tr.Silence(1, health.Both)
 		over := time.Now()
-		dead, err := st.rec.Wait(t.Context(), "LinkDead")
-		require.NoError(t, err)
+		dead := await(t, &st.rec, "LinkDead")
 		bounds := health.Config{}.WorstCaseDetection()
 		took := dead.Head().Time.Sub(over)
 		assert.LessOrEqual(t, took, bounds.Probed.BothDead+bounds.AfterPause)
@@ -122,11 +122,9 @@ func TestPauseIsTold(t *testing.T) {
 	bubble(t, "told", func(t *testing.T) {
 		st := newStalling(t, talking(50*ms))
 		st.tr.Silence(1, health.Both)
-		_, err := st.rec.Wait(t.Context(), "LinkSuspected")
-		require.NoError(t, err)
+		await(t, &st.rec, "LinkSuspected")
 		st.stall(10 * sec)
-		cleared, err := st.rec.Wait(t.Context(), "LinkCleared")
-		require.NoError(t, err)
+		cleared := await(t, &st.rec, "LinkCleared")
 		assert.Greater(t, cleared.(observer.LinkCleared).Paused, 9*sec)
 		settle(10 * time.Minute)
 		assert.Empty(t, sessiontest.Of[observer.Reconnecting](&st.rec))

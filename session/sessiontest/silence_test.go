@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -53,6 +54,17 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// await waits for the next event of a name, for no longer than ten minutes: a link
+// that is pinged for ever would let a test run for ever.
+func await(t *testing.T, rec *Recorder, name, why string) observer.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	e, err := rec.Wait(ctx, name)
+	require.NoError(t, err, why)
+	return e
+}
+
 // A silent layer is found dead, and no other.
 func TestSilence(t *testing.T) {
 	for _, layers := range []health.Layers{health.Media, health.Signaling, health.Both} {
@@ -67,12 +79,10 @@ func TestSilence(t *testing.T) {
 				settle(2 * time.Minute)
 				assert.Empty(t, Of[observer.LinkSuspected](&rec))
 				tr.Silence(Newest, layers)
-				dead, err := rec.Wait(t.Context(), "LinkDead")
-				require.NoError(t, err)
+				dead := await(t, &rec, "LinkDead", "")
 				assert.Equal(t, layers, dead.(observer.LinkDead).Diagnosis.Layers)
 				tr.Silence(Newest, 0)
-				healed, err := rec.Wait(t.Context(), "LinkHealed")
-				require.NoError(t, err)
+				healed := await(t, &rec, "LinkHealed", "")
 				assert.LessOrEqual(t, healed.Head().Elapsed-dead.Head().Elapsed, 200*time.Millisecond)
 				settle(time.Minute)
 				assert.Equal(t, []uint64{1}, tr.Snapshot().Open, "it is the same link")
@@ -115,15 +125,11 @@ func TestMediaFlows(t *testing.T) {
 		require.Empty(t, Of[observer.LinkSuspected](&rec))
 		tr.Silence(Newest, health.Media)
 		tr.Alive(Newest, status.LayerMedia)
-		_, err := rec.Wait(t.Context(), "LinkDead")
-		require.NoError(t, err, "the silence swallows what Alive reports, too")
-		_, err = rec.Wait(t.Context(), "MediaProven")
-		require.NoError(t, err, "the next link has what the first had")
+		await(t, &rec, "LinkDead", "the silence swallows what Alive reports, too")
+		await(t, &rec, "MediaProven", "the next link has what the first had")
 		tr.Change(Newest, func(l *Link) { l.Media = 0 })
-		_, err = rec.Wait(t.Context(), "LinkDead")
-		require.NoError(t, err, "nothing flows any more")
-		_, err = rec.Wait(t.Context(), "Recovered")
-		require.NoError(t, err)
+		await(t, &rec, "LinkDead", "nothing flows any more")
+		await(t, &rec, "Recovered", "")
 		stale := s.Snapshot().Stale
 		settle(time.Minute)
 		assert.Equal(t, stale, s.Snapshot().Stale, "a closed link notes no packets")
@@ -150,8 +156,7 @@ func TestExpectAndDoubt(t *testing.T) {
 		assert.Len(t, Of[observer.LinkCleared](&rec), 1)
 		tr.Expect(Newest, health.ExpectMedia)
 		tr.Alive(Newest, status.LayerMedia)
-		_, err := rec.Wait(t.Context(), "LinkDead")
-		require.NoError(t, err, "media was to come in")
+		await(t, &rec, "LinkDead", "media was to come in")
 		require.NoError(t, s.Close())
 		rec.Check(t)
 		tr.Parity(t)
