@@ -324,11 +324,82 @@ var scenarios = []scenario{
 		length:    20 * sec,
 	},
 	{
+		name:      "the media path dies",
+		config:    slowProbes,
+		transport: links(quiet(50 * ms)),
+		acts:      []act{silence(2*sec, health.Media)},
+		length:    7 * sec,
+	},
+	{
+		name:      "signaling dies",
+		config:    slowProbes,
+		transport: links(sessiontest.Link{Ping: ok(), Media: 500 * ms, Expect: health.ExpectMedia}),
+		acts:      []act{silence(12*sec, health.Signaling)},
+		length:    26 * sec,
+	},
+	{
+		name:      "both layers die, and the link closes slowly",
+		config:    slowProbes,
+		transport: links(sessiontest.Link{Ping: ok(), Probe: ok(), Close: ok().After(sec)}),
+		acts:      []act{silence(2*sec, health.Both)},
+		length:    9 * sec,
+	},
+	{
+		name:      "a dead link heals",
+		config:    slowProbes,
+		transport: links(sessiontest.Link{Ping: ok(), Probe: ok(), Close: ok().After(sec)}),
+		acts:      append([]act{silence(2*sec, health.Media)}, comesBack(4*sec, 3*sec)...),
+		length:    8 * sec,
+	},
+	{
+		name:      "a false alarm",
+		config:    slowProbes,
+		transport: links(quiet(0)),
+		acts:      []act{doubt(sec, status.LayerMedia), silence(2*sec, health.Both), silence(4*sec, 0)},
+		length:    6 * sec,
+	},
+	{
+		name: "no proof of media, then one",
+		config: func(c *session.Config) {
+			slowProbes(c)
+			c.ProofTimeout = 2900 * ms // apart from the ends of probes that hang
+		},
+		transport: script(ok(), ok().With(sessiontest.Link{Probe: sessiontest.Nothing()}),
+			ok().With(sessiontest.Link{Probe: hang("probe")}), ok().With(quiet(310*ms))),
+		acts:   []act{report(sec, 1, lost)},
+		length: 15 * sec,
+	},
+	{
+		name:   "probes go wrong",
+		config: slowProbes,
+		transport: script(ok().With(sessiontest.Link{Probe: sessiontest.Panic("STUN")}), ok().With(sessiontest.Link{Probe: sessiontest.Exit()}),
+			ok().With(sessiontest.Link{Probe: sessiontest.Deaf("probe")}), ok().With(sessiontest.Link{Probe: fail(errors.ErrUnsupported)})),
+		length: 12 * sec,
+	},
+	{
 		name:      "recovery by hand",
 		transport: script(),
 		acts:      []act{{sec, func(st stage) { _ = st.s.Reconnect(errors.New("network changed")) }}},
 		length:    4 * sec,
 	},
+}
+
+// slowProbes leaves fewer points at which Stop is to be tried.
+func slowProbes(c *session.Config) {
+	c.Health.Detector.ProbeEvery, c.Health.Detector.ProbeFast = 490*ms, 230*ms
+}
+
+// comesBack lets the silent layers of the newest link come back as soon as it was
+// found dead, when that is between at and so much later.
+func comesBack(at, within time.Duration) []act {
+	const often = 50 * ms
+	return every(at, often, int(within/often), func(at time.Duration, _ int) act {
+		return act{at, func(st stage) {
+			if st.s.Snapshot().Liveness.Dead > 0 {
+				st.tr.Silence(sessiontest.Newest, 0)
+			}
+		}}
+	})
 }
 
 // countingPongs leaves dead links to the policy of the reference.
@@ -678,6 +749,37 @@ func (p *performance) silence(t *testing.T) {
 	assert.Len(t, p.hearing.Events(), events, "G2: an event after Done")
 	assert.Len(t, p.tr.Snapshot().Calls, calls, "a call after everything was closed")
 	assert.Empty(t, p.tr.Snapshot().Open)
+}
+
+// TestScenariosOfTheDetector: what Stop is thrown into happens.
+func TestScenariosOfTheDetector(t *testing.T) {
+	met := map[string]map[string]bool{}
+	for _, sc := range scenarios {
+		met[sc.name] = map[string]bool{}
+		bubble(t, sc.name, func(t *testing.T) {
+			p := performance{scenario: sc, manners: polite, blow: never}
+			p.play(t)
+			for _, name := range p.hearing.Names() {
+				met[sc.name][name] = true
+			}
+			for _, call := range p.tr.Snapshot().Calls {
+				met[sc.name][call.Name] = true
+			}
+		})
+	}
+	for name, all := range map[string][]string{
+		"the media path dies":                         {"LinkSuspected", "LinkDead", "MediaProven"},
+		"signaling dies":                              {"LinkDead", "Recovered"},
+		"both layers die, and the link closes slowly": {"LinkDead", "MediaProven"},
+		"a dead link heals":                           {"LinkDead", "LinkHealed"},
+		"a false alarm":                               {"LinkSuspected", "LinkCleared"},
+		"no proof of media, then one":                 {"AttemptFailed", "MediaProven"},
+		"probes go wrong":                             {"ProbeMedia", "Recovered"},
+	} {
+		for _, what := range all {
+			assert.True(t, met[name][what], "%s: %s", name, what)
+		}
+	}
 }
 
 // TestStopAtEveryStep plays every scenario once to learn its points: each event
