@@ -15,7 +15,7 @@ func joinElsewhere(ctx context.Context, st *stage) error {
 	other, err := session.New(session.Config{
 		Name: "other device",
 		Transport: caller{callkit.Options{
-			URL: st.server.URL(), Attendee: attendee, Token: token, SampleEvery: sampleEvery,
+			URL: st.server.URL(), Attendee: attendee, Token: token,
 		}},
 	})
 	if err != nil {

@@ -26,7 +26,13 @@ type fault struct {
 	token string
 	// process plays the fault against a server in a process of its own.
 	process bool
+	// age is how long the call has run by then; 0: one second.
+	age time.Duration
 }
+
+// known is how long a call takes to show whether anything gets lost on its path. On
+// one that it does not know, the session gives silent signaling more time.
+const known = 12 * time.Second
 
 // healAfter is how long after the client has noticed it a fault is repaired.
 const healAfter = 300 * time.Millisecond
@@ -49,6 +55,7 @@ var faults = []fault{
 		name: "signaling-half-open", what: "signaling stays open but nothing passes any more; media still flows",
 		strike: func(_ context.Context, st *stage) error { st.proxy.Freeze(); return nil },
 		heal:   func(st *stage) error { st.proxy.Heal(); return nil },
+		age:    known,
 	},
 	{
 		name: "media-black-hole", what: "no media packet passes in either direction; signaling still answers",
@@ -115,6 +122,7 @@ func closeWith(code int) func(context.Context, *stage) error {
 // follows. Nothing may be opened after that.
 func stopInReconnect(ctx context.Context, st *stage) error {
 	st.proxy.Freeze()
+	st.proxy.Reset()
 	if _, err := st.await(ctx, 0, named("Reconnecting")); err != nil {
 		return err
 	}

@@ -60,15 +60,14 @@ func newHour(t *testing.T) *hour {
 			PacketEvery: hourPacket, Net: n.Client(), Media: n.ClientMedia,
 		}},
 		Observers: []observer.Observer{&h.rec},
-		// One packet a second is the full rate of this call.
+		// One packet a second is the full rate of this call. All else are the defaults.
 		Health: health.Config{UnusableAudio: health.UnusableAudioConfig{PacketsPerSample: 1}},
 	})
 	require.NoError(t, err)
 	return h
 }
 
-// patient keeps ICE from giving up before Holdfast has: what is judged here is
-// the health policy.
+// patient keeps the server's ICE from giving up: what is judged here is the client.
 func patient(e *webrtc.SettingEngine) { e.SetICETimeouts(5*time.Second, 10*time.Minute, 2*time.Second) }
 
 func (h *hour) startServer() {
@@ -132,21 +131,23 @@ func TestAnHourWithFaults(t *testing.T) {
 		assert.Less(t, detect, 100*time.Millisecond)
 		assert.Less(t, back, 2*time.Second)
 
+		worst := health.Config{}.WorstCaseDetection().Probed
 		detect, back = h.strike(15*time.Minute, h.proxy.Freeze, 70*time.Second, h.proxy.Heal)
-		assert.Greater(t, detect, 30*time.Second, "four pongs of 10 s")
-		assert.LessOrEqual(t, detect, 51*time.Second)
+		assert.Greater(t, detect, 3*time.Second)
+		assert.LessOrEqual(t, detect, worst.SignalingDead)
 		assert.Greater(t, back, 70*time.Second)
 		assert.Less(t, back, 70*time.Second+25*time.Second, "an attempt and a delay after the repair")
 
 		detect, back = h.strike(25*time.Minute, func() { h.net.BlackHole(fakenet.BothWays) },
 			time.Minute, func() { h.net.Heal(fakenet.BothWays) })
-		assert.Greater(t, detect, 24*time.Second, "25 silent samples of a second")
-		assert.LessOrEqual(t, detect, 29*time.Second)
+		assert.Greater(t, detect, 2*time.Second)
+		assert.LessOrEqual(t, detect, worst.MediaDead)
 		assert.Less(t, back, time.Minute+25*time.Second)
 
 		detect, _ = h.strike(35*time.Minute, func() { h.net.BlackHole(fakenet.BothWays); h.proxy.Freeze() },
 			90*time.Second, func() { h.net.Heal(fakenet.BothWays); h.proxy.Heal() })
-		assert.LessOrEqual(t, detect, 29*time.Second)
+		assert.Greater(t, detect, 3*time.Second)
+		assert.LessOrEqual(t, detect, worst.BothDead)
 
 		detect, _ = h.strike(45*time.Minute, h.stopServer, 20*time.Second, h.startServer)
 		assert.Less(t, detect, 100*time.Millisecond)

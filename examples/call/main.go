@@ -122,7 +122,6 @@ func playAll(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	began := time.Now()
 	t := newTimeline(live, o.verbose)
-	fmt.Fprintln(live, thresholdNote)
 	var results []result
 	for _, f := range chosen {
 		if ctx.Err() != nil {

@@ -8,26 +8,9 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/examples/internal/callkit"
-	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
-	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/session"
 )
-
-// The thresholds of the fault run. The defaults take 25 s and more to be sure;
-// a demonstration has less time.
-const (
-	sampleEvery    = 100 * time.Millisecond
-	silentSamples  = 15
-	pingEvery      = 500 * time.Millisecond
-	missedPongs    = 3
-	healthWait     = 500 * time.Millisecond
-	connectTimeout = 2 * time.Second
-	budget         = 20 * time.Second
-)
-
-const thresholdNote = "thresholds shortened through the public Config: health sample every 100 ms, dead after 15 silent ones,\n" +
-	"ping every 500 ms, dead after 3 missed; an attempt may take 2 s, an outage 20 s; the rest are defaults"
 
 const (
 	attendee = "ada"
@@ -93,45 +76,34 @@ func (st *stage) close() error {
 	return errors.Join(errs...)
 }
 
-// client makes the session. This is all that an application has to do.
+// client makes the session, with default settings. This is all that an
+// application has to do.
 func (st *stage) client(token callkit.Token) error {
-	p := policy.Default()
-	p.Budget.Elapsed = budget
 	var err error
 	st.s, err = session.New(session.Config{
 		Name: attendee,
 		Transport: caller{callkit.Options{
-			URL: callkit.URL(st.proxy.Addr().String()), Attendee: attendee, Token: token, SampleEvery: sampleEvery,
-			Net: st.media,
+			URL: callkit.URL(st.proxy.Addr().String()), Attendee: attendee, Token: token, Net: st.media,
 		}},
-		Observers:      []observer.Observer{st.timeline, observer.Func(st.note)},
-		Policy:         &p,
-		ConnectTimeout: connectTimeout,
-		PingInterval:   pingEvery,
-		Health: health.Config{Reconnection: health.ReconnectionConfig{
-			Wait: healthWait, NoPackets: silentSamples, MissedPongs: missedPongs,
-		}},
+		Observers: []observer.Observer{st.timeline, observer.Func(st.note)},
 	})
 	return err
 }
 
-// join connects and waits until audio flows.
-func (st *stage) join(ctx context.Context) error {
+// join connects and lets the call run for a while.
+func (st *stage) join(ctx context.Context, age time.Duration) error {
 	if err := st.client(token); err != nil {
 		return err
 	}
 	if err := st.s.Start(ctx); err != nil {
 		return fmt.Errorf("joining: %w", err)
 	}
-	if _, err := st.audio(ctx, 5); err != nil {
+	if _, err := st.audio(ctx, nil, 5); err != nil {
 		return err
 	}
 	st.say("media", "audio flows")
-	return st.settle(ctx)
+	return pause(ctx, max(age, time.Second))
 }
-
-// settle lets the health policies' initial wait pass.
-func (st *stage) settle(ctx context.Context) error { return pause(ctx, healthWait) }
 
 // note keeps an event for those who wait for one.
 func (st *stage) note(e observer.Event) {
@@ -168,13 +140,25 @@ func (st *stage) mark() int {
 	return len(st.events)
 }
 
-// audio waits until n audio packets have come in over the present link, and
-// returns when that was.
-func (st *stage) audio(ctx context.Context, n uint64) (time.Time, error) {
+// audio waits until n audio packets have come in over the present link, or one
+// more if it is the old one, and returns when that was.
+func (st *stage) audio(ctx context.Context, old session.Link, n uint64) (time.Time, error) {
+	before, _ := old.(link)
+	had := n
+	if old != nil {
+		had = before.Received() + 1
+	}
+	return st.until(ctx, func(now link) bool {
+		return now == before && now.Received() >= had || now != before && now.Received() >= n
+	})
+}
+
+// until waits for the present link to be as asked for.
+func (st *stage) until(ctx context.Context, cond func(link) bool) (time.Time, error) {
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		if l, ok := st.s.Link(); ok && l.(link).Received() >= n {
+		if l, ok := st.s.Link(); ok && cond(l.(link)) {
 			return time.Now(), nil
 		}
 		select {

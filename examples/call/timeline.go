@@ -96,6 +96,23 @@ func describeChange(e observer.Event) string {
 	case observer.Missed:
 		return fmt.Sprintf("%s were missed", count(e.Events, "event"))
 	}
+	return describeLiveness(e)
+}
+
+// describeLiveness is describe for what the detector of dead links tells.
+func describeLiveness(e observer.Event) string {
+	switch e := e.(type) {
+	case observer.LinkSuspected:
+		return fmt.Sprintf("something is wrong: %s", e.Diagnosis)
+	case observer.LinkCleared:
+		return fmt.Sprintf("it was nothing, after %s", round(e.After))
+	case observer.LinkDead:
+		return fmt.Sprintf("found dead: %s", e.Diagnosis)
+	case observer.LinkHealed:
+		return fmt.Sprintf("the link has come back by itself, %s after it was found dead", round(e.After))
+	case observer.MediaProven:
+		return fmt.Sprintf("media has shown after %s that it works", round(e.After))
+	}
 	return describeQuality(e)
 }
 

@@ -22,8 +22,8 @@ func (c caller) Connect(ctx context.Context, a session.Attempt, r *session.Repor
 	return link{call}, nil
 }
 
-// link gives a call the abilities that a session looks for. Close, Leave, Ping
-// and Demote have the right form already.
+// link gives a call the abilities that a session looks for. Close, Leave, Ping,
+// ProbeMedia and Demote have the right form already.
 type link struct{ *callkit.Call }
 
 func (l link) Update(ctx context.Context, c session.Change) error {
@@ -36,8 +36,9 @@ func (l link) Promote(ctx context.Context, c session.Credentials) error {
 
 // The abilities, checked when compiling.
 var (
-	_ session.Pinger   = link{}
-	_ session.Updater  = link{}
-	_ session.Promoter = link{}
-	_ session.Leaver   = link{}
+	_ session.Pinger      = link{}
+	_ session.MediaProber = link{}
+	_ session.Updater     = link{}
+	_ session.Promoter    = link{}
+	_ session.Leaver      = link{}
 )

@@ -191,12 +191,22 @@ func (m *Media) look() {
 // listen reports a sign of life if anything has come in. It allocates what Pion
 // does.
 func (m *Media) listen() {
-	if m.over || m.ice.State() == webrtc.ICETransportStateClosed {
-		return // asking now would make Pion log an error
+	if m.over || !m.askable() {
+		return
 	}
 	if stats, ok := m.ice.GetSelectedCandidatePairStats(); ok && m.path.add(&stats) {
 		m.r.Alive(status.LayerMedia)
 	}
+}
+
+// askable says whether ICE can be asked for its pair. Before it has started, that
+// would race with the start in Pion; at its end Pion would log an error.
+func (m *Media) askable() bool {
+	switch m.ice.State() {
+	case webrtc.ICETransportStateNew, webrtc.ICETransportStateClosed:
+		return false
+	}
+	return true
 }
 
 // judge reports a state that means something, once when it is entered.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -345,4 +346,38 @@ func TestNegativeIntervalsLookOnlyWhenTold(t *testing.T) {
 		synctest.Wait()
 		assert.Len(t, w.log.forget().alive, 1)
 	})
+}
+
+// TestWatchFromTheBeginning looks and probes all the time while Pion starts, and
+// while it ends: under the race detector.
+func TestWatchFromTheBeginning(t *testing.T) {
+	for range 5 {
+		stop := make(chan struct{})
+		var probing sync.WaitGroup
+		w := newWorld(t, setup{
+			options: pionlink.Options{PollEvery: 5 * time.Microsecond, SampleEvery: 50 * time.Microsecond},
+			watched: func(m *pionlink.Media) {
+				probing.Go(func() {
+					for id := uint64(0); ; id++ {
+						select {
+						case <-stop:
+							return
+						default:
+							_ = m.ProbeMedia(t.Context(), id)
+							time.Sleep(10 * time.Microsecond)
+						}
+					}
+				})
+			},
+		})
+		w.talk(50 * time.Millisecond)
+		require.NoError(t, w.server.Close())
+		time.Sleep(50 * time.Millisecond)
+		require.NoError(t, w.client.GracefulClose())
+		close(stop)
+		probing.Wait()
+		w.close()
+		assert.Len(t, w.log.closes(), 1)
+		assert.NotEmpty(t, w.log.answers())
+	}
 }

@@ -67,7 +67,7 @@ func (m *Media) ProbeMedia(ctx context.Context, id uint64) error {
 // selected gives the path of the selected candidate pair. It must not be called
 // from where a socket is read: a lock of Pion's may wait for that to end.
 func (m *Media) selected() (path, *webrtc.ICECandidate, error) {
-	pair, err := m.ice.GetSelectedCandidatePair()
+	pair, err := m.pair()
 	if err != nil {
 		return path{}, nil, err
 	}
@@ -96,10 +96,18 @@ func (m *Media) selected() (path, *webrtc.ICECandidate, error) {
 	return at, pair.Local, nil
 }
 
+// pair gives the selected pair, nil if there is none.
+func (m *Media) pair() (*webrtc.ICECandidatePair, error) {
+	if !m.askable() {
+		return nil, nil
+	}
+	return m.ice.GetSelectedCandidatePair()
+}
+
 // socketless says why the socket of a pair was not found: it was not opened
 // through the tap, unless the pair is being replaced.
 func (m *Media) socketless(was *webrtc.ICECandidatePair) error {
-	now, err := m.ice.GetSelectedCandidatePair()
+	now, err := m.pair()
 	if err != nil || now == nil || now.String() != was.String() {
 		return errNoPair
 	}

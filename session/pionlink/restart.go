@@ -134,7 +134,7 @@ func (m *Media) reselected(ctx context.Context, began time.Time) error {
 		default:
 			current = true
 		}
-		if pair, err := m.ice.GetSelectedCandidatePair(); err == nil && pair != nil {
+		if pair, err := m.pair(); err == nil && pair != nil {
 			return nil
 		}
 		select {

@@ -61,6 +61,8 @@ type setup struct {
 	untapped bool
 	// noTrack adds no audio.
 	noTrack bool
+	// watched is called when the watch begins.
+	watched func(*pionlink.Media)
 }
 
 func newWorld(t testing.TB, s setup) *world {
@@ -94,6 +96,9 @@ func newWorld(t testing.TB, s setup) *world {
 	}, nil)
 	s.options.Tap = w.tap
 	w.media = pionlink.Watch(w.client, w.log, s.options)
+	if s.watched != nil {
+		s.watched(w.media)
+	}
 	w.client.OnConnectionStateChange(func(st webrtc.PeerConnectionState) {
 		w.media.Check()
 		if st == webrtc.PeerConnectionStateConnected {
