@@ -198,11 +198,14 @@ func TestQueueIsBounded(t *testing.T) {
 				tr.Report(2, status.TaskFailed)
 				tr.Sample(2, stall)
 				tr.Pong(2, 7)
+				tr.Probed(2, 7)
+				tr.Expect(2, health.ExpectMedia)
+				tr.Doubt(2, status.LayerMedia, errEnough)
 				tr.Alive(2, status.LayerMedia)
 			}
 			grown := int64(heapInUse()) - int64(before)
 			assert.Less(t, grown, int64(2<<20), "memory grows with the reports")
-			assert.EqualValues(t, posts-1024, s.Snapshot().Stale-stale, "what is dropped is counted")
+			assert.EqualValues(t, 2*posts-1024, s.Snapshot().Stale-stale, "what is dropped is counted")
 			tt.end(s, tr)
 			close(c.pulled)
 			settled(t, s)
@@ -283,8 +286,11 @@ func TestStaleReportsTakeNoPlace(t *testing.T) {
 	tr.Present(1)
 	tr.Alive(1, status.LayerMedia)
 	tr.Report(1, status.AudioJoinedFromAnotherDevice)
+	tr.Probed(1, 1)
+	tr.Expect(1, health.ExpectMedia)
+	tr.Doubt(1, status.LayerMedia, errEnough)
 	close(c.pulled)
-	eventually(t, func() bool { return s.Snapshot().Stale == 5 && s.Snapshot().RTT > 0 })
+	eventually(t, func() bool { return s.Snapshot().Stale == 8 && s.Snapshot().RTT > 0 })
 	finish(t, s, &tr, &rec)
 }
 
@@ -322,7 +328,7 @@ func flood(tr *sessiontest.Transport, each int) {
 	for g := range 8 {
 		all.Go(func() {
 			for i := range each {
-				switch (g + i) % 4 {
+				switch (g + i) % 6 {
 				case 0:
 					tr.Sample(1, health.Sample{BytesReceived: bytes.Add(1), AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(0)})
 				case 1:
@@ -331,6 +337,10 @@ func flood(tr *sessiontest.Transport, each int) {
 					tr.Report(1, status.OK)
 				case 3:
 					tr.Alive(1, status.Layer(i%3))
+				case 4:
+					tr.Probed(1, uint64(i))
+				case 5:
+					tr.Expect(1, health.ExpectNothing)
 				}
 			}
 		})

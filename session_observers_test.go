@@ -254,6 +254,7 @@ func TestSlowObserverInOneLongOutage(t *testing.T) {
 type picture struct {
 	state              session.State
 	promoted, viewOnly bool
+	suspected          bool // the link that is connected
 	quality            string
 	sending            string
 	verdicts           map[string]bool // bad: reasons to send less video, custom policies
@@ -261,9 +262,14 @@ type picture struct {
 
 func pictureOf(events []observer.Event) (p picture) {
 	p.quality, p.sending, p.verdicts = "ConnectionGood", "SendingAudioRecovered", map[string]bool{}
+	suspect := uint64(0) // epoch of the link
 	for _, e := range events {
 		p.state = e.Head().To
 		switch e := e.(type) {
+		case observer.LinkSuspected:
+			suspect = e.Epoch
+		case observer.LinkCleared, observer.LinkDead, observer.LinkHealed:
+			suspect = 0
 		case observer.Promoted:
 			p.promoted = true
 		case observer.Demoted:
@@ -283,6 +289,7 @@ func pictureOf(events []observer.Event) (p picture) {
 		case observer.PolicyChanged:
 			p.verdicts[e.Policy] = !e.Healthy
 		}
+		p.suspected = suspect > 0 && suspect == e.Head().Epoch // a suspicion ends with its link
 	}
 	return p
 }
@@ -309,6 +316,8 @@ func TestSlowObserverKeepsThePicture(t *testing.T) {
 			_ = st.s.Promote(context.Background(), session.Credentials{})
 			st.tr.Report(sessiontest.Newest, status.AudioVideoWasRemovedFromPrimaryMeeting)
 		},
+		"suspected, then lost":                  func(st stage) { st.tr.Doubt(1, status.LayerMedia, errEnough) },
+		"suspected and cleared":                 func(st stage) { st.tr.Doubt(1, status.LayerMedia, errEnough); settle(sec) },
 		"poor, and nothing sent":                func(st stage) { st.samples(4) },
 		"many senders":                          func(st stage) { st.samples(8) },
 		"many senders, and no longer, but poor": func(st stage) { st.samples(14) },
@@ -327,6 +336,60 @@ func (st stage) samples(n int) {
 	for i := range n {
 		st.tr.Sample(sessiontest.Newest, audio(i))
 		settle(sec)
+	}
+}
+
+// dies lets the link fall silent, and come back while it may heal.
+func (st stage) dies(heals bool) {
+	settle(warm)
+	dead := st.s.Snapshot().Liveness.Dead
+	st.tr.Silence(sessiontest.Newest, health.Both)
+	for st.s.Snapshot().Liveness.Dead == dead {
+		settle(50 * ms)
+	}
+	if heals {
+		st.tr.Silence(sessiontest.Newest, 0)
+	}
+	settle(5 * sec)
+}
+
+// A suspicion that lasts while everything else is missed is still known, and one
+// that is over is known to be (G5).
+func TestSlowObserverKnowsASuspicion(t *testing.T) {
+	doubted := func(st stage) {
+		st.tr.Silence(1, health.Media)
+		st.tr.Doubt(1, status.LayerMedia, errEnough)
+	}
+	tests := map[string]struct {
+		play      func(stage)
+		suspected bool
+	}{
+		"lasts":                 {doubted, true},
+		"is cleared":            {func(st stage) { doubted(st); st.tr.Silence(1, 0); settle(sec) }, false},
+		"the link has healed":   {func(st stage) { st.dies(true); st.dies(true) }, false},
+		"the link has died":     {func(st stage) { st.dies(true); st.dies(false) }, false},
+		"comes back, and lasts": {func(st stage) { st.dies(true); doubted(st) }, true},
+	}
+	for name, tt := range tests {
+		bubble(t, name, func(t *testing.T) {
+			tr := &sessiontest.Transport{Link: sessiontest.Able()}
+			wake := make(chan struct{})
+			slow := sessiontest.Recorder{Then: func(observer.Event) { <-wake }}
+			var quick sessiontest.Recorder
+			s := start(t, production(tr, &slow, &quick))
+			settle(sec)
+			tt.play(stage{s, tr})
+			for range 600 {
+				tr.Report(sessiontest.Newest, status.IncompatibleSDP)
+				synctest.Wait()
+			}
+			close(wake)
+			synctest.Wait()
+			require.NotEmpty(t, sessiontest.Of[observer.Missed](&slow))
+			assert.Equal(t, tt.suspected, pictureOf(quick.Events()).suspected)
+			assert.Equal(t, pictureOf(quick.Events()), pictureOf(slow.Events()))
+			finish(t, s, tr, &slow, &quick)
+		})
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -181,7 +182,8 @@ func TestTransportThatPanics(t *testing.T) {
 				assert.Equal(t, status.TaskFailed, failed[0].Status.Code)
 				panicked(t, failed[0].Status)
 			}},
-			"Ping": {ok().With(sessiontest.Link{Ping: fall}), recovered},
+			"Ping":       {ok().With(sessiontest.Link{Ping: fall}), recovered},
+			"ProbeMedia": {ok().With(sessiontest.Link{Probe: fall}), recovered},
 			"Update": {ok().With(sessiontest.Link{Update: fall}), func(t *testing.T, st stage, rec *sessiontest.Recorder) {
 				st.tr.Report(1, status.IncompatibleSDP)
 				recovered(t, st, rec)
@@ -239,7 +241,7 @@ func TestTransportWithAnErrorThatPanics(t *testing.T) {
 	for name, hostile := range map[string]error{"typed nil": typedNil, "empty": &hostileError{}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tr := sessiontest.Script(fail(hostile), ok().With(sessiontest.Link{Ping: fail(hostile), Update: fail(hostile), Leave: fail(hostile), Close: fail(hostile)}),
+				tr := sessiontest.Script(fail(hostile), ok().With(sessiontest.Link{Ping: fail(hostile), Probe: fail(hostile), Update: fail(hostile), Leave: fail(hostile), Close: fail(hostile)}),
 					ok().With(sessiontest.Link{Promote: fail(hostile), Leave: fail(hostile)}))
 				var rec sessiontest.Recorder
 				log := observer.Log{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
@@ -289,6 +291,59 @@ func TestHangingCallsDoNotPileUp(t *testing.T) {
 	})
 }
 
+// A probe that hangs is cancelled at the probe timeout; one that is deaf to that is
+// not followed by others. Neither is a verdict, nor keeps the session (G3, G11).
+func TestProbeThatHangs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		probe   sessiontest.Step
+		running int
+	}{
+		"polite": {hang("probe"), 1}, "deaf": {sessiontest.Deaf("probe"), 1}, "leaves": {sessiontest.Nothing(), 0},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			tr := sessiontest.Script(ok().With(sessiontest.Link{Probe: tt.probe}))
+			var rec sessiontest.Recorder
+			s := start(t, production(tr, &rec))
+			settle(time.Hour)
+			assert.LessOrEqual(t, len(tr.Snapshot().Running), tt.running, "one at a time")
+			assert.Equal(t, []string{"Connecting", "AttemptStarted", "Connected"}, rec.Names())
+			before := len(tr.Snapshot().Named("ProbeMedia"))
+			tr.Change(1, func(l *sessiontest.Link) { l.Probe = ok() })
+			tr.Release(1)
+			settle(time.Minute)
+			assert.Greater(t, len(tr.Snapshot().Named("ProbeMedia")), before+100, "probing goes on")
+			assert.Equal(t, session.StateConnected, s.State())
+			finish(t, s, tr, &rec)
+		})
+	}
+}
+
+// A link that cannot be asked after all is not asked again; what else it can do
+// counts as before.
+func TestCannotAskAfterAll(t *testing.T) {
+	for name, l := range map[string]sessiontest.Link{
+		"media":     {Ping: ok(), Probe: fail(errors.ErrUnsupported)},
+		"signaling": {Ping: fail(errors.ErrUnsupported), Probe: ok()},
+		"wrapped":   {Ping: ok(), Probe: fail(fmt.Errorf("old server: %w", errors.ErrUnsupported))},
+		"both":      {Ping: fail(errors.ErrUnsupported), Probe: fail(errors.ErrUnsupported)},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			tr := sessiontest.Script(ok().With(l))
+			var rec sessiontest.Recorder
+			s := start(t, production(tr, &rec))
+			settle(2 * time.Minute)
+			pings, probes := len(tr.Snapshot().Named("Ping")), len(tr.Snapshot().Named("ProbeMedia"))
+			assert.Equal(t, name == "signaling" || name == "both", pings == 1, "%d pings", pings)
+			assert.Equal(t, name != "signaling", probes == 1, "%d probes", probes)
+			assert.Empty(t, sessiontest.Of[observer.LinkSuspected](&rec))
+			tr.Silence(1, health.Both)
+			settle(time.Minute)
+			assert.Equal(t, name != "both", len(sessiontest.Of[observer.LinkDead](&rec)) > 0)
+			finish(t, s, tr, &rec)
+		})
+	}
+}
+
 // Everything at once, in real time: whatever many goroutines ask and report, the
 // guarantees hold and, under the race detector, nothing is touched twice.
 func TestEverythingAtOnce(t *testing.T) {
@@ -298,13 +353,17 @@ func TestEverythingAtOnce(t *testing.T) {
 		var tr sessiontest.Transport
 		for range 200 {
 			tr.Then(quickStep(r).With(sessiontest.Link{
-				Ping: quickStep(r), Update: quickStep(r), Promote: quickStep(r), Demote: quickStep(r), Leave: quickStep(r), Close: quickStep(r),
+				Ping: quickStep(r), Probe: quickStep(r), Expect: health.Expectation(r.IntN(4)), Media: time.Duration(r.IntN(2)) * ms, Update: quickStep(r), Promote: quickStep(r), Demote: quickStep(r), Leave: quickStep(r), Close: quickStep(r),
 			}))
 		}
 		var recs [2]sessiontest.Recorder
 		cfg := sessiontest.Quick(&tr, &recs[0], &recs[1])
 		cfg.Policy = &policy.Policy{Budget: policy.Budget{Elapsed: policy.NoLimit, Idle: policy.NoLimit, Attempts: policy.NoLimit}}
-		cfg.PingInterval = ms
+		cfg.PingInterval, cfg.ProofTimeout = ms, 3*ms
+		cfg.Health.Detector = health.DetectorConfig{
+			ProbeEvery: 10 * ms, ProbeFast: 10 * ms, ProbeTimeout: 10 * ms, PingIdle: 10 * ms, Suspicion: 12 * ms,
+			MediaSilence: 20 * ms, QuietMediaSilence: 20 * ms, SignalingSilence: 20 * ms, BothSilence: 20 * ms, LateTick: 50 * ms,
+		}
 		s := newSession(t, cfg)
 		starting(s)
 		require.NoError(t, tr.WaitAttempts(t.Context(), 1))
@@ -343,7 +402,7 @@ func meddle(r *rand.Rand, st stage) {
 	for range 100 {
 		epoch := uint64(len(st.tr.Snapshot().Attempts()))
 		epoch -= min(epoch-1, r.Uint64N(3))
-		switch r.IntN(12) {
+		switch r.IntN(16) {
 		case 0:
 			st.tr.Report(epoch, lost)
 		case 1:
@@ -369,6 +428,14 @@ func meddle(r *rand.Rand, st stage) {
 			defer unsubscribe()
 		case 11:
 			_ = st.s.WaitConnected(ctx)
+		case 12:
+			st.tr.Probed(epoch, r.Uint64N(9))
+		case 13:
+			st.tr.Expect(epoch, health.Expectation(r.IntN(5)))
+		case 14:
+			st.tr.Doubt(epoch, status.Layer(r.IntN(4)), errEnough)
+		case 15:
+			st.tr.Silence(epoch, health.Layers(r.IntN(4)))
 		}
 	}
 }

@@ -228,7 +228,7 @@ func TestOldLinkProvesNothing(t *testing.T) {
 		}
 		settle(proofTimeout - 1)
 		assert.Equal(t, session.StateReconnecting, st.s.State())
-		assert.Equal(t, stale+400, st.s.Snapshot().Stale, "Probed counts as Alive, too")
+		assert.Equal(t, stale+300, st.s.Snapshot().Stale, "they are counted")
 		settle(1)
 		assert.Len(t, sessiontest.Of[observer.AttemptFailed](rec), 1)
 		finish(t, st.s, st.tr, rec)

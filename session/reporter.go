@@ -62,8 +62,8 @@ func (r *Reporter) Pong(id uint64) {
 
 // Probed reports the answer to the media probe with this id.
 func (r *Reporter) Probed(id uint64) {
-	r.Alive(status.LayerMedia)
 	if r.live() {
+		r.note(status.LayerMedia)
 		r.s.postProbed(r.epoch, id)
 	}
 }
@@ -95,9 +95,13 @@ func (r *Reporter) Sample(hs health.Sample) {
 // Alive reports inbound bytes on a layer: a sign of life. It costs little
 // enough for every packet.
 func (r *Reporter) Alive(layer status.Layer) {
-	if !r.live() {
-		return
+	if r.live() {
+		r.note(layer)
 	}
+}
+
+// note notes inbound bytes of now.
+func (r *Reporter) note(layer status.Layer) {
 	now := int64(time.Since(r.s.birth))
 	if layer == status.LayerMedia {
 		r.media.Store(now)
