@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -119,6 +120,45 @@ func TestProbeWithoutTap(t *testing.T) {
 		without := pionlink.Watch(w.server, &reports{}, pionlink.Options{})
 		defer without.Close()
 		assert.ErrorIs(t, without.ProbeMedia(t.Context(), 1), errors.ErrUnsupported)
+	})
+}
+
+// TestRelayedPath cannot be probed; it shows that it is alive by itself.
+func TestRelayedPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{relay: true})
+		defer w.close()
+		assert.ErrorIs(t, w.media.ProbeMedia(t.Context(), 1), errors.ErrUnsupported)
+		time.Sleep(2 * time.Second)
+		w.log.forget()
+		time.Sleep(10 * time.Second)
+		got := w.log.forget()
+		assert.InDelta(t, 10, len(got.alive), 1)
+		require.NoError(t, w.media.Restart(t.Context(), w.exchange))
+		in := w.received.Load()
+		w.talk(time.Second)
+		assert.InDelta(t, in+50, w.received.Load(), 5)
+	})
+}
+
+func TestOneGoroutineEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{})
+		defer w.close()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		before := runtime.NumGoroutine()
+		var all []*pionlink.Media
+		for range 10 {
+			all = append(all, pionlink.Watch(w.client, nobody{}, pionlink.Options{}))
+		}
+		synctest.Wait()
+		assert.Equal(t, before+10, runtime.NumGoroutine())
+		for _, m := range all {
+			m.Close()
+		}
+		synctest.Wait()
+		assert.Equal(t, before, runtime.NumGoroutine())
 	})
 }
 
@@ -364,7 +404,7 @@ func TestWatchFromTheBeginning(t *testing.T) {
 							return
 						default:
 							_ = m.ProbeMedia(t.Context(), id)
-							time.Sleep(10 * time.Microsecond)
+							time.Sleep(time.Millisecond)
 						}
 					}
 				})

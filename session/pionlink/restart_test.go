@@ -46,6 +46,34 @@ func TestRestartLeavesADeadPath(t *testing.T) {
 	})
 }
 
+// TestRestartBehindANAT that has forgotten the mapping, or has made another. The
+// candidate is not the address of its socket.
+func TestRestartBehindANAT(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{nat: true})
+		defer w.close()
+		w.talk(time.Second)
+		pair, err := w.client.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+		require.NoError(t, err)
+		require.Equal(t, webrtc.ICECandidateTypeSrflx, pair.Local.Typ)
+		require.NoError(t, w.media.ProbeMedia(t.Context(), 1))
+		w.talk(time.Second)
+		require.Len(t, w.log.answers(), 1)
+
+		w.darkPort.Store(uint32(w.port()))
+		w.talk(time.Second)
+		began := time.Now()
+		require.NoError(t, w.media.Restart(t.Context(), w.exchange))
+		t.Logf("took %v", time.Since(began))
+		in, out := w.received.Load(), w.reached.Load()
+		require.NoError(t, w.media.ProbeMedia(t.Context(), 2))
+		w.talk(time.Second)
+		assert.InDelta(t, in+50, w.received.Load(), 3)
+		assert.InDelta(t, out+50, w.reached.Load(), 3)
+		require.Len(t, w.log.answers(), 2)
+	})
+}
+
 // TestTotalsNeverFall over restarts, which begin the counters of Pion anew.
 func TestTotalsNeverFall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

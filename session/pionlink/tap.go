@@ -59,7 +59,7 @@ func NewTap(inner transport.Net) *Tap {
 //   - SetNet: the tap. Media probes need it.
 //   - SetICETimeouts, keepalive 1 s: where no media probe is possible (through a
 //     relay, over TCP) the answers to Pion's own checks are all that shows a quiet
-//     path to be alive. They cost some 200 bytes/s.
+//     path to be alive. They cost some 250 bytes/s.
 //   - SetICETimeouts, disconnected after 3 s: three checks without an answer, or
 //     two on a path with a long delay. It is a doubt for the session, no verdict.
 //   - SetICETimeouts, failed after 30 s: later than every verdict of Holdfast's, the
@@ -67,6 +67,10 @@ func NewTap(inner transport.Net) *Tap {
 //     away. A path that comes back earlier comes back by itself.
 //   - SetICEMaxBindingRequests, 100: 20 s of checks in a restart. With Pion's 7 one
 //     that is made while the path is dark is lost if the path returns 1.5 s later.
+//
+// Left as they are: how long ICE waits for a better pair than one through a relay
+// (2 s) or a NAT (0.5 s), with SetRelayAcceptanceMinWait and its like. Clients that
+// have no other connect and restart sooner with less.
 func (t *Tap) Prepare(e *webrtc.SettingEngine) {
 	e.SetNet(t)
 	e.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)

@@ -13,7 +13,9 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
 	"github.com/pion/rtp"
+	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v5/vnet"
+	"github.com/pion/turn/v5"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
@@ -25,6 +27,7 @@ import (
 const (
 	clientIP = "192.0.2.1"
 	serverIP = "192.0.2.2"
+	helperIP = "192.0.2.3"
 	// oneWay is how long a packet takes.
 	oneWay = 10 * time.Millisecond
 )
@@ -49,6 +52,8 @@ type world struct {
 	received  atomic.Uint64 // by the client
 	reached   atomic.Uint64 // the server
 	ends      sync.WaitGroup
+	helper    func() // starts a server that helps ICE
+	closers   []func() error
 	connected chan struct{}
 	once      sync.Once
 }
@@ -61,6 +66,10 @@ type setup struct {
 	untapped bool
 	// noTrack adds no audio.
 	noTrack bool
+	// nat puts the client behind a NAT, with candidates from outside only.
+	nat bool
+	// relay lets the client use nothing but a relay.
+	relay bool
 	// watched is called when the watch begins.
 	watched func(*pionlink.Media)
 }
@@ -74,8 +83,23 @@ func newWorld(t testing.TB, s setup) *world {
 	})
 	require.NoError(t, err)
 	w.router.AddChunkFilter(w.filter)
-	client, server := w.host(clientIP), w.host(serverIP)
+	server := w.host(w.router, serverIP)
+	var client *vnet.Net
+	conf := webrtc.Configuration{}
+	switch {
+	case s.nat:
+		client = w.host(w.behindNAT(), "10.0.0.1")
+		conf = w.stunServer(w.host(w.router, helperIP))
+	case s.relay:
+		client = w.host(w.router, clientIP)
+		conf = w.turnServer(w.host(w.router, helperIP))
+	default:
+		client = w.host(w.router, clientIP)
+	}
 	require.NoError(t, w.router.Start())
+	if w.helper != nil {
+		w.helper()
+	}
 
 	w.tap = pionlink.NewTap(client)
 	w.client = w.peer(func(e *webrtc.SettingEngine) {
@@ -86,14 +110,15 @@ func newWorld(t testing.TB, s setup) *world {
 		if s.engine != nil {
 			s.engine(e)
 		}
-	}, w.tap)
+	}, w.tap, conf)
 	w.serverTap = pionlink.NewTap(server)
-	w.server = w.peer(func(e *webrtc.SettingEngine) {
-		w.serverTap.Prepare(e)
+	w.server = w.peer(func(e *webrtc.SettingEngine) { // one that nobody has prepared
+		e.SetNet(w.serverTap)
+		e.SetICETimeouts(time.Minute, 10*time.Minute, 2*time.Second)
 		if s.engine != nil {
 			s.engine(e)
 		}
-	}, nil)
+	}, nil, webrtc.Configuration{})
 	s.options.Tap = w.tap
 	w.media = pionlink.Watch(w.client, w.log, s.options)
 	if s.watched != nil {
@@ -118,11 +143,84 @@ func newWorld(t testing.TB, s setup) *world {
 	return w
 }
 
-func (w *world) host(ip string) *vnet.Net {
+func (w *world) host(r *vnet.Router, ip string) *vnet.Net {
 	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
 	require.NoError(w.t, err)
-	require.NoError(w.t, w.router.AddNet(n))
+	require.NoError(w.t, r.AddNet(n))
 	return n
+}
+
+// behindNAT gives a network whose hosts all look like the client from outside.
+func (w *world) behindNAT() *vnet.Router {
+	lan, err := vnet.NewRouter(&vnet.RouterConfig{
+		CIDR: "10.0.0.0/24", StaticIPs: []string{clientIP}, LoggerFactory: logging.NewDefaultLoggerFactory(),
+		NATType: &vnet.NATType{
+			MappingBehavior: vnet.EndpointIndependent, FilteringBehavior: vnet.EndpointAddrPortDependent,
+			MappingLifeTime: time.Hour,
+		},
+	})
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.router.AddRouter(lan))
+	return lan
+}
+
+// stunServer tells whoever asks the address that it sees.
+func (w *world) stunServer(host *vnet.Net) webrtc.Configuration {
+	w.helper = func() {
+		c, err := host.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(helperIP), Port: 3478})
+		require.NoError(w.t, err)
+		w.closers = append(w.closers, c.Close)
+		w.ends.Go(func() {
+			b := make([]byte, 1500)
+			for {
+				n, from, err := c.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				m := &stun.Message{Raw: append([]byte(nil), b[:n]...)}
+				if m.Decode() != nil {
+					continue
+				}
+				at := from.(*net.UDPAddr)
+				answer, err := stun.Build(m, stun.BindingSuccess, &stun.XORMappedAddress{IP: at.IP, Port: at.Port}, stun.Fingerprint)
+				if err == nil {
+					_, _ = c.WriteTo(answer.Raw, from)
+				}
+			}
+		})
+	}
+	return webrtc.Configuration{
+		ICEServers:         []webrtc.ICEServer{{URLs: []string{"stun:" + helperIP + ":3478"}}},
+		ICETransportPolicy: webrtc.ICETransportPolicyNoHost,
+	}
+}
+
+// turnServer relays for everyone.
+func (w *world) turnServer(host *vnet.Net) webrtc.Configuration {
+	w.helper = func() {
+		c, err := host.ListenPacket("udp4", helperIP+":3478")
+		require.NoError(w.t, err)
+		s, err := turn.NewServer(turn.ServerConfig{
+			Realm: "test",
+			AuthHandler: func(ra *turn.RequestAttributes) (string, []byte, bool) {
+				return ra.Username, turn.GenerateAuthKey("user", "test", "secret"), true
+			},
+			PacketConnConfigs: []turn.PacketConnConfig{{
+				PacketConn: c,
+				RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{
+					RelayAddress: net.ParseIP(helperIP), Address: helperIP, Net: host,
+				},
+			}},
+		})
+		require.NoError(w.t, err)
+		w.closers = append(w.closers, s.Close)
+	}
+	return webrtc.Configuration{
+		ICEServers: []webrtc.ICEServer{{
+			URLs: []string{"turn:" + helperIP + ":3478?transport=udp"}, Username: "user", Credential: "secret",
+		}},
+		ICETransportPolicy: webrtc.ICETransportPolicyRelay,
+	}
 }
 
 func (w *world) filter(c vnet.Chunk) bool {
@@ -143,7 +241,9 @@ func (w *world) filter(c vnet.Chunk) bool {
 	return f == nil || (*f)(toServer, c.UserData())
 }
 
-func (w *world) peer(prepare func(*webrtc.SettingEngine), f interceptor.Factory) *webrtc.PeerConnection {
+func (w *world) peer(
+	prepare func(*webrtc.SettingEngine), f interceptor.Factory, conf webrtc.Configuration,
+) *webrtc.PeerConnection {
 	var e webrtc.SettingEngine
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
@@ -154,7 +254,7 @@ func (w *world) peer(prepare func(*webrtc.SettingEngine), f interceptor.Factory)
 		r.Add(f)
 	}
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r)).
-		NewPeerConnection(webrtc.Configuration{})
+		NewPeerConnection(conf)
 	require.NoError(w.t, err)
 	return pc
 }
@@ -243,6 +343,9 @@ func (w *world) close() {
 	w.media.Close()
 	require.NoError(w.t, w.client.GracefulClose())
 	require.NoError(w.t, w.server.GracefulClose())
+	for _, c := range w.closers {
+		require.NoError(w.t, c())
+	}
 	w.ends.Wait()
 	require.NoError(w.t, w.router.Stop())
 }
