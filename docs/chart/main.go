@@ -24,8 +24,7 @@ import (
 // usage is how the command is called.
 const usage = `usage: chart [-svg FILE] [-table FILE] [-readme FILE] [benchmark output]
 
-  go test -run '^$' -bench Detect -benchtime 1x ./session/internal/machine | go run -C docs/chart . -svg ../detection.svg
-`
+  go test -run '^$' -bench Detect -benchtime 1x ./session/internal/machine | go run -C docs/chart . -svg ../detection.svg`
 
 func main() {
 	err := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -64,7 +63,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("chart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprintln(stderr, usage); flags.PrintDefaults() }
+	flags.Usage = func() { fmt.Fprintf(stderr, "%s\n\n", usage); flags.PrintDefaults() }
 	flags.StringVar(&o.svg, "svg", "", "write the picture to this `file`")
 	flags.StringVar(&o.table, "table", "", "write the Markdown table to this `file`")
 	flags.StringVar(&o.readme, "readme", "", "put the table between the markers of this Markdown `file`")
