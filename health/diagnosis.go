@@ -90,13 +90,20 @@ func (d Diagnosis) signalingWords() string {
 	case d.PingAge > 0:
 		return fmt.Sprintf("signaling has not answered for %s", tenths(d.PingAge))
 	case d.RTT > 0:
-		return fmt.Sprintf("signaling answered in %s", d.RTT.Round(time.Millisecond))
+		return "signaling answered in " + roundTrip(d.RTT)
 	}
 	return "signaling is not asked yet"
 }
 
 // unworthySilence is a silence that need not be mentioned.
 const unworthySilence = 500 * time.Millisecond
+
+func roundTrip(d time.Duration) string {
+	if d < time.Millisecond {
+		return "less than 1 ms"
+	}
+	return fmt.Sprintf("%d ms", d.Milliseconds())
+}
 
 func tenths(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())

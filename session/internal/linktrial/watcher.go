@@ -40,6 +40,7 @@ type Client interface {
 	// Ping sends a ping over signaling, Probe one over the media path.
 	Ping(id uint64)
 	Probe(id uint64)
-	// Verdict says that layers are dead. The client connects anew.
+	// Verdict says that layers are dead. The client connects anew a second later;
+	// another verdict about the same link counts for nothing.
 	Verdict(dead health.Layers)
 }

@@ -23,7 +23,7 @@ type world struct {
 	spurtUntil                     time.Duration
 	tick                           time.Duration // that is scheduled; never: none
 	ticks                          uint64        // id of that event; older ones are void
-	closed                         bool          // a verdict was given; the next link is to come
+	closed                         bool          // a verdict was given; another link follows
 	verdict                        func(health.Layers)
 }
 
@@ -136,9 +136,6 @@ func (w *world) schedule(e event) {
 // arm schedules the watcher's tick. One that falls into a stall comes at its end,
 // before or after everything else.
 func (w *world) arm() {
-	if w.closed {
-		return
-	}
 	at, ok := w.watcher.Deadline()
 	if !ok {
 		return
@@ -189,7 +186,7 @@ func (w *world) happens(e *event) {
 			return
 		}
 		w.tick = never
-		if due, ok := w.watcher.Deadline(); ok && !w.closed && w.instant().Mono >= due {
+		if due, ok := w.watcher.Deadline(); ok && w.instant().Mono >= due {
 			w.watcher.Tick(w.instant())
 		}
 	case reconnect:
@@ -236,7 +233,7 @@ func (w *world) mediaArrived(e *event) {
 	if e.kind == packetAtClient {
 		w.packets++
 	}
-	if w.closed || w.deaf > 0 && w.r.Float64() < w.deaf {
+	if w.deaf > 0 && w.r.Float64() < w.deaf {
 		return
 	}
 	w.watcher.HeardMedia(w.instant(), e.kind == packetAtClient)
@@ -257,7 +254,7 @@ func (w *world) sample() {
 		BytesReceived: w.bytes, STUNMessages: w.stun,
 	}
 	w.packets, w.expected = 0, 0
-	if !w.closed && !(w.deaf > 0 && w.r.Float64() < w.deaf) {
+	if !(w.deaf > 0 && w.r.Float64() < w.deaf) {
 		w.watcher.Sample(w.instant(), &s)
 	}
 }
@@ -275,7 +272,7 @@ func (w *world) Probe(id uint64) {
 	}
 }
 
-// Verdict ends the link; a new one follows.
+// Verdict gives the link up: a new one follows. Until then it may still be watched.
 func (w *world) Verdict(dead health.Layers) {
 	if w.closed {
 		return
