@@ -187,3 +187,46 @@ func TestLateReason(t *testing.T) {
 		require.NoError(t, h.net.Close())
 	})
 }
+
+// TestQuietAndOneWay: a call in which nobody talks is no dead one, a dead one is
+// found as fast, and so is a path on which only the way to the server is dead.
+func TestQuietAndOneWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHour(t)
+		h.server.Silence(attendee, true)
+		require.NoError(t, h.s.Start(t.Context()))
+		h.until(15 * time.Minute)
+		require.Empty(t, sessiontest.Of[observer.LinkSuspected](&h.rec), "in 15 minutes of silence")
+
+		worst := health.Config{}.WorstCaseDetection().Probed
+		for i, tt := range []struct {
+			dead  fakenet.Direction
+			worst time.Duration
+		}{
+			{fakenet.BothWays, worst.MediaDead},
+			{fakenet.ToClient, worst.MediaDead},
+			{fakenet.ToServer, worst.OneWay},
+		} {
+			at := time.Duration(15+5*i) * time.Minute
+			h.until(at)
+			h.net.BlackHole(tt.dead)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			lost, err := h.rec.Wait(ctx, "Reconnecting")
+			require.NoError(t, err)
+			h.net.Heal(tt.dead)
+			_, err = h.rec.Wait(ctx, "Recovered")
+			require.NoError(t, err)
+			cancel()
+			t.Logf("direction %d found dead after %v", tt.dead, lost.Head().Elapsed-at)
+			assert.LessOrEqual(t, lost.Head().Elapsed-at, tt.worst)
+		}
+		h.until(40 * time.Minute)
+		assert.Equal(t, session.StateConnected, h.s.State())
+		assert.Len(t, sessiontest.Of[observer.LinkHealed](&h.rec), 3, "the path came back before the first attempt")
+		require.NoError(t, h.s.Close())
+		h.rec.Check(t)
+		h.stopServer()
+		require.NoError(t, h.proxy.Close())
+		require.NoError(t, h.net.Close())
+	})
+}

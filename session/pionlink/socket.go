@@ -65,7 +65,11 @@ func (s *socket) drop(p *probe) bool {
 // and so is nothing for Pion, which would not know the transaction.
 func (s *socket) swallows(packet []byte, from net.Addr) bool {
 	p := s.asked(packet)
-	return p != nil && s.answered(p, packet, unmapped(addrPort(from)))
+	if p == nil {
+		return false
+	}
+	s.answered(p, packet, unmapped(addrPort(from)))
+	return true
 }
 
 // asked gives the probe to which a packet has the transaction id.
@@ -83,16 +87,14 @@ func (s *socket) asked(packet []byte) *probe {
 }
 
 // answered takes the answer to a probe if it is genuine. If not, the genuine one
-// may still come. It is always true.
-func (s *socket) answered(p *probe, packet []byte, from netip.AddrPort) bool {
+// may still come.
+func (s *socket) answered(p *probe, packet []byte, from netip.AddrPort) {
 	if from != p.path.remote { // RFC 8445 section 7.2.5.2.1
-		return true
+		return
 	}
-	verdict, ok := verify(packet, p.path.password)
-	if ok && s.drop(p) {
+	if verdict, ok := verify(packet, p.path.password); ok && s.drop(p) {
 		p.media.heard(p, verdict)
 	}
-	return true
 }
 
 // Close closes the socket. Probes over it stay unanswered.
@@ -172,9 +174,10 @@ func (s *fastSocket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 			return n, from, err
 		}
 		p := s.asked(b[:n])
-		if p == nil || !s.answered(p, b[:n], unmapped(from)) {
+		if p == nil {
 			return n, from, nil
 		}
+		s.answered(p, b[:n], unmapped(from))
 	}
 }
 

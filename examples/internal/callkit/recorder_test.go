@@ -42,10 +42,10 @@ func (r *recorder) Status(st status.Status) {
 		r.order = append(r.order, st.Code.String())
 	})
 }
-func (r *recorder) Sample(s health.Sample) { r.do(func() { r.samples = append(r.samples, s) }) }
-func (r *recorder) Pong(id uint64)         { r.do(func() { r.pongs = append(r.pongs, id) }) }
-func (r *recorder) Alive(l status.Layer)   { r.do(func() { r.alive[l]++ }) }
-func (r *recorder) Probed(id uint64)       { r.do(func() { r.probed = append(r.probed, id) }) }
+func (r *recorder) Sample(s health.Sample)      { r.do(func() { r.samples = append(r.samples, s) }) }
+func (r *recorder) Pong(id uint64)              { r.do(func() { r.pongs = append(r.pongs, id) }) }
+func (r *recorder) Alive(l status.Layer)        { r.do(func() { r.alive[l]++ }) }
+func (r *recorder) Probed(id uint64)            { r.do(func() { r.probed = append(r.probed, id) }) }
 func (r *recorder) Expect(e health.Expectation) { r.do(func() { r.expects = append(r.expects, e) }) }
 
 func (r *recorder) Doubt(_ status.Layer, why error) {
