@@ -25,11 +25,38 @@ func (t instant) Connect(_ context.Context, _ session.Attempt, r *session.Report
 	return openLink{}, nil
 }
 
+// answering is instant with links that answer every ping and probe at once.
+type answering struct{ instant }
+
+type answeringLink struct {
+	openLink
+	r *session.Reporter
+}
+
+func (l answeringLink) Ping(_ context.Context, id uint64) error {
+	l.r.Pong(id)
+	return nil
+}
+
+func (l answeringLink) ProbeMedia(_ context.Context, id uint64) error {
+	l.r.Probed(id)
+	return nil
+}
+
+func (t answering) Connect(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
+	_, err := t.instant.Connect(ctx, a, r)
+	return answeringLink{r: r}, err
+}
+
 // connected starts a session and returns it with its reporter.
 func connected(tb testing.TB, cfg session.Config) (*session.Session, *session.Reporter) {
 	tb.Helper()
 	reporters := make(chan *session.Reporter, 16)
-	cfg.Transport = instant{reporters}
+	if cfg.Transport != nil {
+		cfg.Transport = answering{instant{reporters}}
+	} else {
+		cfg.Transport = instant{reporters}
+	}
 	s, err := session.New(cfg)
 	if err != nil {
 		tb.Fatal(err)
@@ -40,11 +67,33 @@ func connected(tb testing.TB, cfg session.Config) (*session.Session, *session.Re
 	return s, <-reporters
 }
 
-// BenchmarkSample is one health sample through a connected session: the
-// mailbox, the monitor and every health policy.
+// BenchmarkSample is one health sample through a connected session: the mailbox,
+// the monitor and every health policy; on a link that can only be closed, on one
+// that the detector pings and probes all the while, and with a policy of the
+// application's own on top.
 func BenchmarkSample(b *testing.B) {
-	s, r := connected(b, session.Config{})
+	own := health.Config{Custom: []health.CustomPolicy{{Name: "jitter", New: func() health.Policy { return calm{} }}}}
+	for _, bb := range []struct {
+		name string
+		cfg  session.Config
+	}{
+		{"unwatched", session.Config{}},
+		{"watched", session.Config{Transport: answering{}}},
+		{"watched, own policy", session.Config{Transport: answering{}, Health: own}},
+	} {
+		b.Run(bb.name, func(b *testing.B) { benchmarkSample(b, bb.cfg) })
+	}
+}
+
+// calm is the least that a custom policy can be.
+type calm struct{}
+
+func (calm) Evaluate(time.Duration, *health.Data) (healthy, changed bool) { return true, false }
+
+func benchmarkSample(b *testing.B, cfg session.Config) {
+	s, r := connected(b, cfg)
 	defer s.Close()
+	r.Expect(health.ExpectMedia)
 	sample := health.Sample{
 		AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(0), AudioPacketsSent: health.Some(50),
 		SpeakerDelay: health.Some(20), PublishedVideoSources: 9,
@@ -56,6 +105,16 @@ func BenchmarkSample(b *testing.B) {
 		sample.BytesReceived += 5000
 		sample.STUNMessages++
 		r.Sample(sample)
+	}
+}
+
+// BenchmarkProbed is one answer to a media probe through a connected session.
+func BenchmarkProbed(b *testing.B) {
+	s, r := connected(b, session.Config{Transport: answering{}})
+	defer s.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Probed(1)
 	}
 }
 
@@ -105,14 +164,19 @@ func BenchmarkRecovery(b *testing.B) {
 }
 
 // BenchmarkIdleSessions reports what a connected session costs while nothing
-// happens.
+// happens; and while the detector pings and probes each of them.
 func BenchmarkIdleSessions(b *testing.B) {
+	b.Run("unwatched", func(b *testing.B) { benchmarkIdle(b, session.Config{Transport: instant{}, PingInterval: time.Hour}) })
+	b.Run("watched", func(b *testing.B) { benchmarkIdle(b, session.Config{Transport: answering{}}) })
+}
+
+func benchmarkIdle(b *testing.B, cfg session.Config) {
 	const n = 10_000
 	for b.Loop() {
 		sessions := make([]*session.Session, n)
 		before, goroutines := heap(), runtime.NumGoroutine()
 		for i := range sessions {
-			s, err := session.New(session.Config{Transport: instant{}, PingInterval: time.Hour})
+			s, err := session.New(cfg)
 			if err != nil {
 				b.Fatal(err)
 			}
