@@ -164,10 +164,22 @@ func BenchmarkRecovery(b *testing.B) {
 }
 
 // BenchmarkIdleSessions reports what a connected session costs while nothing
-// happens; and while the detector pings and probes each of them.
+// happens: on a link that can only be closed; on one that the detector pings and
+// probes; and after some samples, whose windows it keeps.
 func BenchmarkIdleSessions(b *testing.B) {
 	b.Run("unwatched", func(b *testing.B) { benchmarkIdle(b, session.Config{Transport: instant{}, PingInterval: time.Hour}) })
 	b.Run("watched", func(b *testing.B) { benchmarkIdle(b, session.Config{Transport: answering{}}) })
+	b.Run("watched, sampled", func(b *testing.B) { benchmarkIdle(b, session.Config{Transport: sampling{}}) })
+}
+
+// sampling is answering with links that have reported some samples already.
+type sampling struct{ answering }
+
+func (t sampling) Connect(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
+	for range 3 {
+		r.Sample(health.Sample{AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(0)})
+	}
+	return t.answering.Connect(ctx, a, r)
 }
 
 func benchmarkIdle(b *testing.B, cfg session.Config) {

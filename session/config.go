@@ -148,3 +148,19 @@ func (c Config) machine() *machine.Config {
 		PingInterval: max(c.PingInterval, 0), ProofTimeout: max(c.ProofTimeout, 0), NoHealing: c.NoHealing, ViewOnly: c.ViewOnly, Random: c.Random,
 	}
 }
+
+// settings are what the shell itself needs of an effective config; the rest is the
+// core's.
+type settings struct {
+	transport                 Transport
+	closeGrace, observerGrace time.Duration
+	pingLimit, probeLimit     time.Duration // of one call
+	classes                   policy.Classes
+}
+
+func (c *Config) settings() settings {
+	return settings{
+		transport: c.Transport, closeGrace: c.CloseGrace, observerGrace: c.ObserverGrace,
+		pingLimit: c.PingInterval, probeLimit: c.Health.Detector.ProbeTimeout, classes: c.Policy.Classes,
+	}
+}

@@ -47,7 +47,7 @@ func (s *Session) finish() {
 	}
 	s.maybeDone()
 	if !s.ending.closed {
-		s.ending.grace = time.AfterFunc(s.cfg.ObserverGrace, s.abandon)
+		s.ending.grace = time.AfterFunc(s.cfg.observerGrace, s.abandon)
 	}
 }
 

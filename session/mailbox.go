@@ -24,8 +24,8 @@ type mailbox struct {
 	said    said // in reports, since the queue was last empty
 	// Of samples, probe answers and expectations only the newest waits, of pongs
 	// the newest two: pinger and detector wait for one each.
-	sample      health.Sample
-	sampleEpoch uint64 // 0: none waits
+	sample      *health.Sample // nil before the first one
+	sampleEpoch uint64         // 0: none waits
 	pongs       [2]uint64
 	pongEpochs  [2]uint64 // 0: none waits
 	probe       uint64
@@ -103,7 +103,10 @@ const consequenceOfDoubt = 1 << 10
 func (b *mailbox) putSample(epoch uint64, sample *health.Sample) (drain bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sample, b.sampleEpoch = *sample, epoch
+	if b.sample == nil {
+		b.sample = new(health.Sample)
+	}
+	*b.sample, b.sampleEpoch = *sample, epoch
 	return b.claim()
 }
 
@@ -139,9 +142,10 @@ func (b *mailbox) claim() bool {
 }
 
 // take moves the next input into in: the newest answers first, then what is
-// expected, then queued ones, then the newest sample, which goes to sample. When
-// there is none the mailbox is idle again and take reports false.
-func (b *mailbox) take(in *machine.Input, sample *health.Sample) bool {
+// expected, then queued ones, then the newest sample, for which sample changes
+// places with the mailbox's own. When there is none the mailbox is idle again and
+// take reports false.
+func (b *mailbox) take(in *machine.Input, sample **health.Sample) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -161,8 +165,8 @@ func (b *mailbox) take(in *machine.Input, sample *health.Sample) bool {
 		b.next++
 		b.shrink()
 	case b.sampleEpoch != 0:
-		*sample = b.sample
-		*in = machine.Input{Kind: machine.Sampled, Epoch: b.sampleEpoch, Sample: sample}
+		*sample, b.sample = b.sample, *sample
+		*in = machine.Input{Kind: machine.Sampled, Epoch: b.sampleEpoch, Sample: *sample}
 		b.sampleEpoch = 0
 	default:
 		b.running = false

@@ -15,7 +15,7 @@ import (
 // drained takes everything out.
 func drained(b *mailbox) (kinds []machine.Kind) {
 	var in machine.Input
-	var sample health.Sample
+	var sample *health.Sample
 	for b.take(&in, &sample) {
 		kinds = append(kinds, in.Kind)
 	}
@@ -43,7 +43,7 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 		b.putExpected(1, health.Expectation(i%4))
 	}
 	var in machine.Input
-	var sample health.Sample
+	var sample *health.Sample
 	var got []machine.Input
 	for b.take(&in, &sample) {
 		got = append(got, in)
@@ -52,7 +52,7 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 	assert.Equal(t, []machine.Input{
 		{Kind: machine.Ponged, Epoch: 1, ID: 998}, {Kind: machine.Ponged, Epoch: 1, ID: 999},
 		{Kind: machine.Probed, Epoch: 1, ID: 999}, {Kind: machine.Expected, Epoch: 1, Expect: 999 % 4},
-		{Kind: machine.Sampled, Epoch: 1, Sample: &sample},
+		{Kind: machine.Sampled, Epoch: 1, Sample: sample},
 	}, got)
 	b.putPong(2, 7)
 	assert.Equal(t, []machine.Kind{machine.Ponged}, drained(&b), "one is one")
@@ -148,7 +148,7 @@ func TestMailboxGivesMemoryBack(t *testing.T) {
 func TestMailboxNeverEmptyStaysSmall(t *testing.T) {
 	var b mailbox
 	var in machine.Input
-	var sample health.Sample
+	var sample *health.Sample
 	b.put(machine.Input{Kind: machine.Start})
 	for i := range 100_000 {
 		b.put(machine.Input{Kind: machine.Tick, ID: uint64(i)})

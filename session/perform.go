@@ -82,7 +82,7 @@ func (s *Session) connect(l *life, a Attempt) {
 	var link Link
 	var can abilities
 	guard("Transport.Connect", func() (err error) {
-		if link, err = s.cfg.Transport.Connect(l.ctx, a, l.reporter); err != nil {
+		if link, err = s.cfg.transport.Connect(l.ctx, a, l.reporter); err != nil {
 			link = nil
 			return err
 		}
@@ -144,9 +144,9 @@ func (s *Session) closeLink(l *life, leave bool) {
 // may take half. An error or a panic of Leave or Close changes nothing: the link
 // is given up.
 func (s *Session) closeQuietly(l *life, link Link, leaver Leaver, then func()) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), s.cfg.CloseGrace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), s.cfg.closeGrace)
 	if leaver != nil {
-		sayGoodbye(ctx, leaver, s.cfg.CloseGrace/2)
+		sayGoodbye(ctx, leaver, s.cfg.closeGrace/2)
 	}
 	guard("Link.Close", func() error { return link.Close(ctx) }, func(error) {
 		cancel()
@@ -169,14 +169,14 @@ func sayGoodbye(ctx context.Context, leaver Leaver, limit time.Duration) {
 // ping sends one ping.
 func (s *Session) ping(l *life, id uint64) {
 	s.ask(l, id, question{
-		where: "Pinger.Ping", limit: s.cfg.PingInterval, turns: &l.pings, cannot: machine.CannotPing, put: l.can.pinger.Ping,
+		where: "Pinger.Ping", limit: s.cfg.pingLimit, turns: &l.pings, cannot: machine.CannotPing, put: l.can.pinger.Ping,
 	})
 }
 
 // probe sends one media probe.
 func (s *Session) probe(l *life, id uint64) {
 	s.ask(l, id, question{
-		where: "MediaProber.ProbeMedia", limit: s.cfg.Health.Detector.ProbeTimeout, turns: &l.probes, cannot: machine.CannotProbe,
+		where: "MediaProber.ProbeMedia", limit: s.cfg.probeLimit, turns: &l.probes, cannot: machine.CannotProbe,
 		put: l.can.prober.ProbeMedia,
 	})
 }

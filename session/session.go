@@ -32,7 +32,7 @@ const (
 // Session keeps one media session attached. Make it with New; the zero value
 // does not work. All methods may be called from any goroutine.
 type Session struct {
-	cfg      *Config // effective
+	cfg      settings
 	birth    time.Time
 	started  atomic.Bool
 	stopping atomic.Bool
@@ -61,7 +61,7 @@ type Session struct {
 type owned struct {
 	core   *machine.Machine
 	in     machine.Input
-	sample health.Sample // what in points to
+	sample *health.Sample // what in points to; nil before the first one
 	timer  *time.Timer
 	armed  bool // the timer runs, set to due
 	due    time.Duration
@@ -77,7 +77,7 @@ func New(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	cfg = cfg.Effective()
-	s := &Session{cfg: &cfg, birth: time.Now(), done: make(chan struct{})}
+	s := &Session{cfg: cfg.settings(), birth: time.Now(), done: make(chan struct{})}
 	s.owned.core = machine.New(cfg.machine())
 	s.snap = s.owned.core.Snapshot()
 	for _, o := range cfg.Observers {
@@ -319,4 +319,4 @@ func (s *Session) instant() machine.Instant {
 }
 
 // classes is what the session's policy makes of the codes.
-func (s *Session) classes() policy.Classes { return s.cfg.Policy.Classes }
+func (s *Session) classes() policy.Classes { return s.cfg.classes }
