@@ -59,7 +59,8 @@ var (
 	ErrDisconnected = errors.New("ICE is disconnected")
 	// ErrICEFailed is a loss: ICE has given up.
 	ErrICEFailed = errors.New("ICE has failed")
-	// ErrDTLSFailed is a loss: the DTLS handshake has failed.
+	// ErrDTLSFailed is a loss: the DTLS handshake has failed. Pion may close the peer
+	// connection for the same reason, so that it looks like ErrHungUp.
 	ErrDTLSFailed = errors.New("DTLS has failed")
 	// ErrHungUp is a loss: the other side has closed the peer connection. It has no
 	// status code, since the server's reason for it often follows.

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -252,7 +253,7 @@ func TestSampleWithoutOutboundAudio(t *testing.T) {
 		defer w.close()
 		w.talk(time.Second)
 		require.NoError(t, w.client.RemoveTrack(w.client.GetSenders()[0]))
-		w.negotiate()
+		w.negotiate(nil)
 		w.talk(3 * time.Second)
 		got := w.log.forget().samples
 		_, sends := got[len(got)-1].AudioPacketsSent.Get()
@@ -339,6 +340,19 @@ func (r *reports) closes() []error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.closed
+}
+
+func TestDTLSFailedIsALoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{forged: true, engine: func(e *webrtc.SettingEngine) { e.DisableCloseByDTLS(true) }})
+		defer w.close()
+		time.Sleep(5 * time.Second)
+		got := w.log.forget()
+		require.Len(t, got.closed, 1)
+		require.ErrorIs(t, got.closed[0], pionlink.ErrDTLSFailed)
+		code, _ := status.CodeOf(got.closed[0])
+		assert.Equal(t, status.ConnectionHealthReconnect, code)
+	})
 }
 
 func TestHangUpHasNoCode(t *testing.T) {

@@ -55,7 +55,7 @@ func TestRealSockets(t *testing.T) {
 			w.out, w.back = w.audio(w.client), w.audio(w.server)
 			w.count(w.client, &w.received)
 			w.count(w.server, &w.reached)
-			w.negotiate()
+			w.negotiate(nil)
 			<-w.connected
 			probe := func(id uint64) time.Duration {
 				sent := time.Now()

@@ -2,6 +2,7 @@ package pionlink_test
 
 import (
 	"context"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -238,6 +239,46 @@ func TestCloseEndsARestart(t *testing.T) {
 		again := pionlink.Watch(w.client, &reports{}, pionlink.Options{})
 		defer again.Close()
 		require.Error(t, again.Restart(t.Context(), w.exchange))
+	})
+}
+
+// TestRestartsTakeTurns: the second waits for the first, no longer than its context
+// allows.
+func TestRestartsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{})
+		defer w.close()
+		w.talk(time.Second)
+		running, most := 0, 0
+		slow := func(ctx context.Context, o webrtc.SessionDescription) (webrtc.SessionDescription, error) {
+			running++
+			most = max(most, running)
+			defer func() { running-- }()
+			time.Sleep(time.Second)
+			return w.answer(ctx, o)
+		}
+		first := make(chan error)
+		go func() { first <- w.media.Restart(t.Context(), slow) }()
+		time.Sleep(100 * time.Millisecond)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errTest)
+		defer cancel()
+		require.ErrorIs(t, w.media.Restart(ctx, slow), errTest)
+		require.NoError(t, w.media.AddICECandidate(webrtc.ICECandidateInit{Candidate: "nonsense"}), "it is kept back")
+		second := make(chan error)
+		go func() { second <- w.media.Restart(t.Context(), slow) }()
+		require.NoError(t, <-first)
+		require.NoError(t, <-second)
+		assert.Equal(t, 1, most)
+		require.Error(t, w.media.AddICECandidate(webrtc.ICECandidateInit{Candidate: "nonsense"}), "outside a restart")
+		sent := false
+		w.media.LocalCandidate(func() { sent = true })
+		assert.True(t, sent)
+
+		time.AfterFunc(500*time.Millisecond, w.media.Close)
+		go func() { first <- w.media.Restart(t.Context(), slow) }()
+		time.Sleep(100 * time.Millisecond)
+		require.ErrorIs(t, w.media.Restart(t.Context(), slow), net.ErrClosed)
+		<-first
 	})
 }
 

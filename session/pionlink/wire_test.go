@@ -50,6 +50,7 @@ func TestAnswersAreRecognised(t *testing.T) {
 		{"other method", build(t, stun.NewType(stun.MethodAllocate, stun.ClassSuccessResponse), set), false, 0, false},
 		{"cut off", success[:19], false, 0, false},
 		{"cut in its attributes", success[:len(success)-3], true, 0, false},
+		{"another cookie", append([]byte{1, 1, 0, 0, 1, 2, 3, 4}, success[8:]...), false, 0, false},
 		{"empty", nil, false, 0, false},
 		{"RTP", append([]byte{128}, success[1:]...), false, 0, false},
 	} {
@@ -380,4 +381,30 @@ func TestTotals(t *testing.T) {
 	}
 	assert.Len(t, tot.seen, maxSeen)
 	assert.EqualValues(t, 111+3*maxSeen, tot.bytes)
+}
+
+// stubNet opens a socket that does nothing.
+type stubNet struct {
+	transport.Net
+	opened transport.UDPConn
+	err    error
+}
+
+func (n stubNet) ListenUDP(string, *net.UDPAddr) (transport.UDPConn, error) { return n.opened, n.err }
+
+// TestTapLeavesMulticastAlone: multicast DNS needs the socket itself, and an error
+// is the network's.
+func TestTapLeavesMulticastAlone(t *testing.T) {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	defer c.Close()
+	tap := NewTap(stubNet{opened: c})
+	got, err := tap.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(224, 0, 0, 0), Port: 5353})
+	require.NoError(t, err)
+	assert.Same(t, c, got)
+	got, err = tap.ListenUDP("udp4", &net.UDPAddr{})
+	require.NoError(t, err)
+	assert.NotSame(t, c, got)
+	_, err = NewTap(stubNet{err: net.ErrClosed}).ListenUDP("udp4", nil)
+	require.ErrorIs(t, err, net.ErrClosed)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -70,6 +71,9 @@ type setup struct {
 	nat bool
 	// relay lets the client use nothing but a relay.
 	relay bool
+	// forged makes the server's certificate another than its answer says, so that
+	// nothing connects.
+	forged bool
 	// watched is called when the watch begins.
 	watched func(*pionlink.Media)
 }
@@ -138,7 +142,13 @@ func newWorld(t testing.TB, s setup) *world {
 		_, err := w.client.CreateDataChannel("none", nil)
 		require.NoError(t, err)
 	}
-	w.negotiate()
+	if s.forged {
+		w.negotiate(func(sdp string) string {
+			return strings.Replace(sdp, "a=fingerprint:sha-256 ", "a=fingerprint:sha-256 00:", 1)
+		})
+		return w
+	}
+	w.negotiate(nil)
 	<-w.connected
 	return w
 }
@@ -310,13 +320,17 @@ func (w *world) exchange(ctx context.Context, offer webrtc.SessionDescription) (
 	return w.answer(ctx, offer)
 }
 
-func (w *world) negotiate() {
+// negotiate exchanges offer and answer, which forge may change.
+func (w *world) negotiate(forge func(sdp string) string) {
 	offer, err := w.client.CreateOffer(nil)
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.client.SetLocalDescription(offer))
 	<-webrtc.GatheringCompletePromise(w.client)
 	answer, err := w.answer(context.Background(), *w.client.LocalDescription())
 	require.NoError(w.t, err)
+	if forge != nil {
+		answer.SDP = forge(answer.SDP)
+	}
 	require.NoError(w.t, w.client.SetRemoteDescription(answer))
 }
 
