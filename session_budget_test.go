@@ -214,7 +214,7 @@ func TestTenHourSessionStillRetries(t *testing.T) {
 	} {
 		bubble(t, name, func(t *testing.T) {
 			tr := sessiontest.Script(ok(), fail(nil).Times(3))
-			tr.Link = sessiontest.Able()
+			tr.Link = sessiontest.Link{Ping: ok()}
 			var rec sessiontest.Recorder
 			cfg := production(tr, &rec)
 			cfg.Policy.NewBackOff = newBackOff

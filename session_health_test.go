@@ -113,7 +113,7 @@ func TestDeadLinkIsFoundInTime(t *testing.T) {
 		} {
 			bubbles := 0
 			for _, rtt := range []time.Duration{0, 80 * ms, 2 * health.WorstOneWay} {
-				for phase := time.Duration(0); phase < 2*sec; phase += 235 * ms {
+				for phase := time.Duration(0); phase < 2*sec; phase += 385 * ms {
 					bubble(t, tt.name+"/"+layers.String(), func(t *testing.T) {
 						d, found := dies(t, tt.link(rtt), layers, phase)
 						require.Equal(t, bound > 0, found, "%+v", d)
@@ -141,7 +141,7 @@ func TestDeadLinkIsFoundExactly(t *testing.T) {
 	}{
 		{
 			"media", talking(50 * ms), health.Media, 2600 * ms, health.Media, status.LayerMedia,
-			[]string{"no inbound media for 2.6 s", "probes unanswered", "signaling answered in 50ms"},
+			[]string{"no inbound media for 2.6 s", "probes unanswered", "signaling answered in 50 ms"},
 		},
 		{
 			"signaling", talking(0), health.Signaling, sec + 3600*ms, health.Signaling, status.LayerSignaling,
@@ -153,7 +153,7 @@ func TestDeadLinkIsFoundExactly(t *testing.T) {
 		},
 		{
 			"media, without probes", unprobed(50 * ms), health.Media, 6 * sec, health.Media, status.LayerMedia,
-			[]string{"no inbound media for 6.0 s", "signaling answered in 50ms"},
+			[]string{"no inbound media for 6.0 s", "signaling answered in 50 ms"},
 		},
 		{
 			"media, without pings", unasked(0), health.Media, 10 * sec, health.Media, status.LayerMedia,
