@@ -23,7 +23,7 @@ func TestReadmeEmbedding(t *testing.T) {
 func TestReadmeCommands(t *testing.T) {
 	readme, ci := read(t, "README.md"), read(t, ".ci/run")
 	for _, command := range []string{
-		"go run -C examples ./call", "go test ./... && go test -C examples ./...",
+		"go run -C examples ./call", "go test ./... && go test -C session/pionlink ./... && go test -C examples ./...",
 	} {
 		assert.Contains(t, readme, "\n"+command+"\n")
 		assert.Contains(t, ci, command)
