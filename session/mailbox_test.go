@@ -50,8 +50,10 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 	}
 	assert.EqualValues(t, 999, sample.BytesReceived)
 	assert.Equal(t, []machine.Input{
-		{Kind: machine.Ponged, Epoch: 1, ID: 998}, {Kind: machine.Ponged, Epoch: 1, ID: 999},
-		{Kind: machine.Probed, Epoch: 1, ID: 999}, {Kind: machine.Expected, Epoch: 1, Expect: 999 % 4},
+		{Kind: machine.Ponged, Epoch: 1, ID: 998},
+		{Kind: machine.Ponged, Epoch: 1, ID: 999},
+		{Kind: machine.Probed, Epoch: 1, ID: 999},
+		{Kind: machine.Expected, Epoch: 1, Expect: 999 % 4},
 		{Kind: machine.Sampled, Epoch: 1, Sample: sample},
 	}, got)
 	b.putPong(2, 7)
