@@ -14,15 +14,16 @@ const module = "github.com/holdfast-go/holdfast"
 
 // mayImport lists, for every package, which others of this module it may import.
 var mayImport = map[string][]string{
-	"/policy/status":            {},
-	"/policy":                   {"/policy/status"},
-	"/health":                   {},
-	"/observer":                 {"/policy/status", "/policy", "/health"},
-	"/session/internal/machine": {"/policy/status", "/policy", "/health", "/observer"},
+	"/policy/status":                {},
+	"/policy":                       {"/policy/status"},
+	"/health":                       {},
+	"/observer":                     {"/policy/status", "/policy", "/health"},
+	"/session/internal/linkhistory": {"/policy/status", "/health"},
+	"/session/internal/machine":     {"/policy/status", "/policy", "/health", "/observer"},
 	// It is for tests only.
 	"/session/internal/linktrial": {"/health"},
-	"/session":                  {"/policy/status", "/policy", "/health", "/observer", "/session/internal/machine"},
-	"/session/sessiontest":      {"/policy/status", "/policy", "/health", "/observer", "/session"},
+	"/session":                    {"/policy/status", "/policy", "/health", "/observer", "/session/internal/machine"},
+	"/session/sessiontest":        {"/policy/status", "/policy", "/health", "/observer", "/session"},
 }
 
 // mayRequire lists what else they may import from outside the standard library.

@@ -1,0 +1,5 @@
+package linkhistory
+
+import "testing"
+
+func BenchmarkDetect(b *testing.B) { Benchmark(b, Baselines()) }
