@@ -35,6 +35,7 @@ type Detector struct {
 	probeDue time.Duration
 	ping     question // on signaling; one at a time
 	pong     question // the last one that was answered
+	pingSoon bool     // signaling is to be asked at once
 
 	longest   time.Duration // longest silence that media has come back from
 	longestAt time.Duration // when that was, or when it was last halved
@@ -243,7 +244,7 @@ func (d *Detector) Void(now, paused time.Duration) {
 	if d.dead == 0 {
 		d.mediaFrom, d.answeredFrom, d.signalingFrom = now, now, now
 	}
-	d.probeDue, d.ping.waiting, d.pong = now, false, question{}
+	d.probeDue, d.ping.waiting, d.pong, d.pingSoon = now, false, question{}, true
 	d.unanswered, d.longestAt = 0, now
 	d.path.paused(now, paused)
 	d.due = now

@@ -91,6 +91,7 @@ func (c DetectorConfig) validate() error {
 	return errors.Join(
 		check(c.ProbeEvery < 0 || c.ProbeEvery >= leastInterval, "Detector.ProbeEvery", c.ProbeEvery, interval),
 		check(c.PingIdle < 0 || c.PingIdle >= leastInterval, "Detector.PingIdle", c.PingIdle, interval),
+		check(c.ProbeEvery <= c.Suspicion/2, "Detector.ProbeEvery", c.ProbeEvery, "at most half of Detector.Suspicion"),
 		check(c.ProbeFast >= leastInterval, "Detector.ProbeFast", c.ProbeFast, least),
 		check(c.ProbeTimeout >= leastInterval, "Detector.ProbeTimeout", c.ProbeTimeout, least),
 		check(c.Suspicion > 0, "Detector.Suspicion", c.Suspicion, span),

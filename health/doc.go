@@ -49,7 +49,7 @@
 //	VideoCPU.EncodeTimePerFrame           15ms     any time per frame will do
 //	VideoFrameRate.Evaluations            5        policy off
 //	ConcurrentSenders.Sources             15       policy off
-//	Detector.ProbeEvery                   300ms    no media probes
+//	Detector.ProbeEvery                   300ms    no media probes (more than half of Suspicion: error)
 //	Detector.ProbeFast                    100ms    error (at least 10ms)
 //	Detector.ProbeTimeout                 1.5s     error (at least 10ms)
 //	Detector.PingIdle                     1s       no pings of its own: signaling is never found dead

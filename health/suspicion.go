@@ -277,12 +277,15 @@ func (d *Detector) pingNow(now time.Duration) uint64 {
 	if !d.canPing || d.ping.waiting || now < d.pingDue() {
 		return 0
 	}
-	d.ping = question{id: d.ping.id + 1, sent: now, waiting: true}
+	d.ping, d.pingSoon = question{id: d.ping.id + 1, sent: now, waiting: true}, false
 	return d.ping.id
 }
 
 // pingDue is when the next ping goes out, if none waits.
 func (d *Detector) pingDue() time.Duration {
+	if d.pingSoon {
+		return 0
+	}
 	due := later(max(d.signalingFrom, d.ping.sent), d.limits.PingIdle)
 	if d.dead != 0 || d.doubt.Has(Signaling) {
 		return min(due, later(d.ping.sent, d.limits.ProbeFast))
