@@ -42,6 +42,7 @@ func (r *recorder) Status(st status.Status) {
 		r.order = append(r.order, st.Code.String())
 	})
 }
+
 func (r *recorder) Sample(s health.Sample)      { r.do(func() { r.samples = append(r.samples, s) }) }
 func (r *recorder) Pong(id uint64)              { r.do(func() { r.pongs = append(r.pongs, id) }) }
 func (r *recorder) Alive(l status.Layer)        { r.do(func() { r.alive[l]++ }) }
