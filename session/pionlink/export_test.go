@@ -9,3 +9,13 @@ func (m *Media) SwapRole() { m.swapped.Store(true) }
 
 // Swapped says whether it does.
 func (m *Media) Swapped() bool { return m.swapped.Load() }
+
+// Answer takes a genuine answer to a probe, of the present path or of one that had
+// the same addresses before an ICE restart.
+func (m *Media) Answer(id uint64, old bool) {
+	at, _, _ := m.selected()
+	if old {
+		at.peer = "of before"
+	}
+	m.answers <- &probe{number: id, path: at, media: m}
+}

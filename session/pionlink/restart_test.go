@@ -113,6 +113,25 @@ func TestAnOldAnswerProvesNothing(t *testing.T) {
 	})
 }
 
+// TestAnOldAnswerOnTheSameAddresses proves nothing either, as when one socket serves
+// all.
+func TestAnOldAnswerOnTheSameAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setup{})
+		defer w.close()
+		w.media.Answer(1, true)
+		w.media.Answer(2, false)
+		synctest.Wait()
+		require.Len(t, w.log.answers(), 1)
+		assert.EqualValues(t, 2, w.log.answers()[0].id)
+		w.media.Answer(3, false)
+		require.NoError(t, w.media.Restart(t.Context(), w.answer))
+		w.media.Answer(4, false)
+		synctest.Wait()
+		assert.Len(t, w.log.answers(), 3)
+	})
+}
+
 // TestRestartOutlivesADarkTime: the path comes back 12 s after the restart began.
 func TestRestartOutlivesADarkTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
