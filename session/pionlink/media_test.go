@@ -45,6 +45,10 @@ func TestProbeTakesOneRoundTrip(t *testing.T) {
 				t.Logf("RTT of the path %v, of the probe %v", 2*oneWay, rtt)
 			}
 		}
+		samples := w.log.forget().samples
+		first, last := samples[0], samples[len(samples)-1]
+		seconds := float64(len(samples) - 1)
+		assert.InDelta(t, 3.5*seconds, last.STUNMessages-first.STUNMessages, 2, "2.5 answers to probes a second, 1 to Pion")
 	})
 }
 
