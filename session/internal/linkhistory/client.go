@@ -142,7 +142,7 @@ func (c *client) notice(k kind, id uint64) {
 	}
 	c.counter.count(k, id)
 	c.agent.heard = now.Mono
-	if k == rtpHeard && c.packets != nil {
+	if k == rtpHeard && c.packets != nil && !c.polls {
 		c.packets.Packet(now)
 	}
 	c.heard(now, status.LayerMedia)

@@ -56,7 +56,7 @@ func (d *death) change(w *world) time.Duration {
 	if p := w.client.pause; p.on {
 		w.truth.at = p.until
 	}
-	w.end = w.truth.at + patience
+	w.end = min(w.end, w.truth.at+patience)
 	return never
 }
 

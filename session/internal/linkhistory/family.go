@@ -30,7 +30,8 @@ func healthy() []Family {
 	of := func(c Content) Family { return Family{Name: c.String(), shape: func(w *world) { w.hold(c) }} }
 	mixed := func(name string, shape func(w *world)) Family {
 		return Family{Name: name, shape: func(w *world) {
-			w.befall(0, &wander{20 * time.Minute})
+			wanders := &wander{20 * time.Minute}
+			w.befall(wanders.change(w), wanders)
 			shape(w)
 		}}
 	}

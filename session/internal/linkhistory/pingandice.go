@@ -13,7 +13,7 @@ const (
 )
 
 // pingAndICE pings signaling and relies on ICE for media: of an agent that is set
-// to fail after 17 s, at which it looks as often as it may be silent for.
+// to fail after 17 s of silence.
 type pingAndICE struct {
 	client  Client
 	heard   time.Duration // on media

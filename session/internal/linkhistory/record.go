@@ -26,22 +26,22 @@ const (
 	retryEvery     = 100 * time.Millisecond
 )
 
-// judge takes a verdict and ends the link, or the trial.
+// judge takes a verdict and ends the link; after the death of a trial, the trial:
+// one that names the wrong layer has missed it.
 func (w *world) judge(v Verdict) {
 	right := v&w.truth.dead != 0
 	if !right && !w.excused() {
 		w.record.false = append(w.record.false, w.falseVerdict(v))
 	}
-	if w.truth.final && !right {
-		return
-	}
 	w.client.linked = false
-	if w.truth.final {
-		w.record.detected, w.record.took = true, w.now-w.truth.at
-		w.end = w.now
+	if !w.truth.final {
+		w.after(reconnectTakes, reconnects, 0)
 		return
 	}
-	w.after(reconnectTakes, reconnects, 0)
+	w.end = w.now
+	if right {
+		w.record.detected, w.record.took = true, w.now-w.truth.at
+	}
 }
 
 func (w *world) excused() bool {

@@ -15,16 +15,22 @@ func (w *world) serve(k kind) {
 		if w.talker.content != NoTracks {
 			w.send(&w.down, w.service, MediaDead, rtcpHeard, 0)
 		}
-		w.after(between(w.service, w.rtcpEvery/2, w.rtcpEvery*3/2), k, 0)
+		w.later(between(w.service, w.rtcpEvery/2, w.rtcpEvery*3/2), k)
 	case checkSent:
 		w.send(&w.down, w.service, MediaDead, checkHeard, 0)
-		w.after(checkEvery, k, 0)
+		w.later(checkEvery, k)
 	case messageSent:
 		if w.now >= w.truth.hushedUntil {
 			w.push.write(w.now, 0)
 		}
 		w.after(exponential(w.service, messagesEvery), k, 0)
 	}
+}
+
+// later schedules what the client would not receive while it sleeps for the time
+// when it may.
+func (w *world) later(in time.Duration, k kind) {
+	w.after(max(in, w.truth.hushedUntil-slack-w.now), k, 0)
 }
 
 // pinged takes a ping at the server.

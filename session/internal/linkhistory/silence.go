@@ -47,10 +47,10 @@ func (s *silence) Heard(now Instant, l status.Layer) {
 	}
 }
 
-// Sample implements Watcher.
+// Sample implements Watcher; it is all there is where packets are not told.
 func (s *silence) Sample(now Instant, sample *health.Sample) {
 	if n, _ := sample.AudioPacketsReceived.Get(); n > 0 {
-		s.packet = now.Mono // where packets are not told one by one
+		s.packet = now.Mono
 	}
 }
 

@@ -19,8 +19,8 @@ type segment struct {
 }
 
 // stream is one direction of a TCP connection, both ends of it: ordered delivery,
-// retransmission by timeout with backoff and by three duplicate
-// acknowledgements, and no new data between a timeout and the next
+// retransmission by timeout with backoff, and, from three duplicate
+// acknowledgements or a timeout on, of what is selectively found missing, and no new data between a timeout and the next
 // acknowledgement.
 type stream struct {
 	segments    []segment // from una on
@@ -68,9 +68,20 @@ func (s *stream) sendNew(now time.Duration) {
 	}
 }
 
-func (s *stream) retransmit(now time.Duration) {
-	s.segments[0].sent, s.segments[0].again = now, true
-	s.transmit(s.una)
+func (s *stream) retransmit(now time.Duration, seq uint64) {
+	g := &s.segments[seq-s.una]
+	g.sent, g.again = now, true
+	s.transmit(seq)
+}
+
+// repair sends again what the acknowledgement that has just come shows to be
+// missing (selective acknowledgement), unless it was sent within a round trip.
+func (s *stream) repair(now time.Duration) {
+	for seq := s.una; seq < s.recover; seq++ {
+		if g := &s.segments[seq-s.una]; !g.got && now-g.sent >= s.srtt {
+			s.retransmit(now, seq)
+		}
+	}
 }
 
 func (s *stream) arm() {
@@ -99,31 +110,33 @@ func (s *stream) acked(now time.Duration, upTo uint64) {
 		s.duplicates++
 		if s.duplicates == 3 && s.una >= s.recover {
 			s.recover = s.nxt
-			s.retransmit(now)
 		}
+		s.repair(now)
 	}
 }
 
 func (s *stream) advance(now time.Duration, upTo uint64) {
-	last := s.segments[upTo-1-s.una]
-	if !last.again {
-		s.measure(now - last.sent)
-	}
+	s.measure(now, s.segments[:upTo-s.una])
 	s.segments = s.segments[:copy(s.segments, s.segments[upTo-s.una:])]
 	s.una, s.duplicates, s.backoff = upTo, 0, 0
 	if s.una == s.nxt {
 		s.timer++ // nothing to wait for
 	} else {
 		s.arm()
-		if s.una < s.recover {
-			s.retransmit(now)
-		}
+		s.repair(now)
 	}
 	s.sendNew(now)
 }
 
-// measure takes a round trip, by RFC 6298.
-func (s *stream) measure(rtt time.Duration) {
+// measure takes the round trip of what is acknowledged, by RFC 6298, unless some
+// of it was sent twice or had to wait for something that was.
+func (s *stream) measure(now time.Duration, acked []segment) {
+	for i := range acked {
+		if acked[i].again {
+			return
+		}
+	}
+	rtt := now - acked[len(acked)-1].sent
 	s.rttv += ((rtt - s.srtt).Abs() - s.rttv) / 4
 	s.srtt += (rtt - s.srtt) / 8
 }
@@ -139,6 +152,6 @@ func (s *stream) timeout(now time.Duration, timer uint64) {
 	}
 	s.backoff = min(s.backoff+1, 20)
 	s.recover = s.nxt
-	s.retransmit(now)
+	s.retransmit(now, s.una)
 	s.arm()
 }

@@ -55,7 +55,7 @@ type Watcher interface {
 // inbound bytes on the media path.
 type PacketWatcher interface {
 	Watcher
-	// Packet comes before Heard for each RTP packet.
+	// Packet comes before Heard for each RTP packet, unless Heard is only polled.
 	Packet(now Instant)
 }
 
