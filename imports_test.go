@@ -20,10 +20,8 @@ var mayImport = map[string][]string{
 	"/observer":                     {"/policy/status", "/policy", "/health"},
 	"/session/internal/linkhistory": {"/policy/status", "/health"},
 	"/session/internal/machine":     {"/policy/status", "/policy", "/health", "/observer"},
-	// It is for tests only.
-	"/session/internal/linktrial": {"/health"},
-	"/session":                    {"/policy/status", "/policy", "/health", "/observer", "/session/internal/machine"},
-	"/session/sessiontest":        {"/policy/status", "/policy", "/health", "/observer", "/session"},
+	"/session":                      {"/policy/status", "/policy", "/health", "/observer", "/session/internal/machine"},
+	"/session/sessiontest":          {"/policy/status", "/policy", "/health", "/observer", "/session"},
 }
 
 // mayRequire lists what else they may import from outside the standard library.

@@ -220,6 +220,7 @@ func (d *Detector) Pong(id uint64, now time.Duration) (rtt time.Duration, ok boo
 		d.path.account(now, q.rtt > slow(usual), pongMemory) // a lost segment comes late
 	}
 	d.path.note(&d.path.ping, q.rtt, now)
+	d.path.resumed()
 	d.pong = *q
 	d.doubt &^= Signaling
 	d.HeardSignaling(now)

@@ -35,7 +35,9 @@ type quality struct {
 	// latest is the round trip of the last probe that was answered.
 	latest time.Duration
 	dirty  Moment        // when something was last lost or slow
-	pause  time.Duration // length of the last pause of this machine
+	pause  time.Duration // length of the last pause of this machine; 0: signaling has answered since
+	before Moment        // dirty as it was before the pause, and as that has set it
+	held   Moment
 }
 
 // reopened is the path for a new link: no question waits, its quality is known.
@@ -113,8 +115,21 @@ func (p *path) paused(now, length time.Duration) {
 	if !p.dirty.within(now, mostTimeout) {
 		p.pause = 0 // what an older one has held up is over
 	}
+	if p.pause == 0 {
+		p.before = p.dirty
+	}
 	p.pause = max(p.pause, min(length, mostTimeout))
 	p.dirty = At(later(now, p.pause))
+	p.held = p.dirty
+}
+
+// resumed notes that signaling has answered since a pause: nothing is held up by it
+// any more, and the path is what it was.
+func (p *path) resumed() {
+	if p.pause > 0 && p.dirty == p.held {
+		p.dirty = p.before
+	}
+	p.pause = 0
 }
 
 // mostTimeout is the longest retransmission timeout of a usual system.
@@ -177,12 +192,13 @@ func (p *path) clean(now time.Duration, c *DetectorConfig) bool {
 // patience is the age of an unanswered ping that proves signaling dead on a path
 // that is not clean. A reliable connection doubles its retransmission timeout
 // with every loss in a row, so n losses take about 2^n timeouts; n is chosen so
-// that a live connection is that unlucky once in 1e7 pings.
+// that a live connection is that unlucky once in 1e7 pings. The timeout may be
+// doubled already, by an acknowledgment that was lost before (RFC 6298 section 5).
 func (p *path) patience() time.Duration {
 	oneWay := min(max(1-math.Sqrt(1-p.loss), 0.01), 0.99)
 	n := math.Ceil(math.Log(1e-7) / math.Log(oneWay))
 	timeout := 200*time.Millisecond + max(p.ping, p.probe)*5/4
-	t := timeout.Seconds()*(math.Exp2(n)-1) + 2*p.pause.Seconds()
+	t := timeout.Seconds()*(math.Exp2(n+1)-1) + 2*p.pause.Seconds()
 	return time.Duration(min(max(t, leastPatience.Seconds()), mostPatience.Seconds()) * float64(time.Second))
 }
 
