@@ -14,13 +14,14 @@ const (
 
 // client is the process that the watcher sits in, and its machine.
 type client struct {
-	w        *world
-	watcher  Watcher
-	packets  PacketWatcher // the watcher, if it is one
-	clock    clock
-	canProbe bool
-	declares bool
-	r        *rand.Rand
+	w          *world
+	watcher    Watcher
+	packets    PacketWatcher // the watcher, if it is one
+	clock      clock
+	canProbe   bool
+	declares   bool
+	undeclared bool // there is something that it has not declared yet
+	r          *rand.Rand
 
 	linked  bool
 	since   time.Duration // true time of the beginning of the link
@@ -77,9 +78,10 @@ func (c *client) connect(watcher Watcher) {
 	c.settle()
 }
 
-// declare tells the watcher what to expect.
+// declare tells the watcher what to expect, at the end of a pause if there is one.
 func (c *client) declare() {
-	if e := c.w.talker.content.expectation(); c.declares && c.linked {
+	c.undeclared = c.pause.on
+	if e := c.w.talker.content.expectation(); c.declares && c.linked && !c.pause.on {
 		c.watcher.Expect(c.instant(), e)
 		c.settle()
 	}

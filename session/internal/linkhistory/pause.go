@@ -30,6 +30,9 @@ func (c *client) resume() {
 	if c.linked && c.pause.deadlineFirst {
 		c.wake()
 	}
+	if c.undeclared {
+		c.declare()
+	}
 	for _, a := range c.inbox {
 		c.receive(a.kind, a.id)
 	}

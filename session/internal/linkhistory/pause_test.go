@@ -84,3 +84,17 @@ func TestPausedMachine(t *testing.T) {
 		assert.NotEmpty(t, d.of("heard"))
 	}
 }
+
+func TestNothingIsDeclaredDuringAPause(t *testing.T) {
+	w, d := still(1), &diary{}
+	w.connect(d)
+	w.run(time.Second)
+	w.client.begin(pause{until: 5 * time.Second})
+	w.run(2 * time.Second)
+	w.hold(Mute)
+	w.run(10 * time.Second)
+	told := d.of("expect")
+	require.Len(t, told, 2)
+	assert.Equal(t, w.client.clock.at(5*time.Second), told[1].now)
+	assert.Equal(t, Keepalives, told[1].e)
+}

@@ -36,6 +36,9 @@ func (w *world) ways() []*way {
 type wander struct{ mean time.Duration }
 
 func (c *wander) change(w *world) time.Duration {
+	if night := w.truth.hushedUntil - w.now; night > 0 {
+		return night // nobody is there to notice
+	}
 	w.hold(Content(w.fate.IntN(int(contents))))
 	return exponential(w.fate, c.mean)
 }

@@ -92,7 +92,7 @@ func TestSleep(t *testing.T) {
 	clocks := map[bool]bool{}
 	for seed := range uint64(8) {
 		w := newWorld(seed)
-		w.hold(Talk)
+		w.hold(Mute)
 		sleeping(w)
 		d := &diary{}
 		w.connect(d)
