@@ -10,7 +10,7 @@ import (
 type counter struct {
 	bytes, stun uint64
 	packets     uint64 // of audio
-	first, next uint64 // numbers of audio packets: of the oldest, and after the newest
+	next        uint64 // number after that of the newest
 	started     bool
 
 	at          time.Duration // of the last report
