@@ -19,23 +19,18 @@ type path struct {
 	last     uint64                   // id of the newest probe; 0 = none
 	settled  uint64                   // ids up to this are answered, lost or forgotten
 	first    uint64                   // ids up to this were sent over another link
-	// forgotten: ids up to this were sent before a pause, so their round trips say
-	// nothing.
-	forgotten uint64
 
 	quality
 }
 
 // quality is how the path was of late.
 type quality struct {
-	since Moment        // when the path was first used
-	loss  float64       // share of lost probes, of about the last lossMemory
-	probe time.Duration // fastest round trip of late, of probes; 0 = none yet
-	ping  time.Duration // the same of pings
-	// latest is the round trip of the last probe that was answered.
-	latest time.Duration
+	since  Moment        // when the path was first used
+	loss   float64       // share of lost probes, of about the last lossMemory
+	probe  time.Duration // fastest round trip of late, of probes; 0 = none yet
+	ping   time.Duration // the same of pings
 	dirty  Moment        // when something was last lost or slow
-	pause  time.Duration // length of the last pause of this machine; 0: signaling has answered since
+	pause  time.Duration // of this machine, all that signaling has not answered since
 	before Moment        // dirty as it was before the pause, and as that has set it
 	held   Moment
 }
@@ -73,12 +68,9 @@ func (p *path) answer(id uint64, now time.Duration) bool {
 	if id <= p.first || id > p.last {
 		return false
 	}
-	if p.last-id < probeRing && id > p.forgotten {
-		p.latest = between(p.sent[id%probeRing], now)
-	}
 	if bit := uint32(1) << (id % probeRing); id > p.settled && p.answered&bit == 0 {
 		p.answered |= bit
-		p.note(&p.probe, p.latest, now)
+		p.note(&p.probe, between(p.sent[id%probeRing], now), now)
 	}
 	return true
 }
@@ -107,18 +99,17 @@ func (p *path) account(now time.Duration, lost bool, memory float64) {
 }
 
 // paused notes that this machine was not running. Every question that waits is
-// taken back, as its answer was not to be had, and so is the round trip of the last
-// one. Where packets of the pause were lost, the other side sends them again at
+// taken back, as its answer was not to be had. Where packets of the pause were lost, the other side sends them again at
 // its own pace for as long as the pause was, so the path is clean only after that.
 func (p *path) paused(now, length time.Duration) {
-	p.settled, p.forgotten, p.latest = p.last, p.last, 0
+	p.settled = p.last
 	if !p.dirty.within(now, mostTimeout) {
 		p.pause = 0 // what an older one has held up is over
 	}
 	if p.pause == 0 {
 		p.before = p.dirty
 	}
-	p.pause = max(p.pause, min(length, mostTimeout))
+	p.pause = min(p.pause+min(length, mostTimeout), mostTimeout)
 	p.dirty = At(later(now, p.pause))
 	p.held = p.dirty
 }
@@ -166,18 +157,6 @@ func (p *path) soil(now time.Duration) {
 	}
 }
 
-// growth is what a filling queue may still add to the silence: answers that
-// became slow before they stayed out are followed by slower ones.
-func (p *path) growth() time.Duration {
-	if p.latest <= slow(p.probe) {
-		return 0
-	}
-	return min(2*(p.latest-p.probe), mostGrowth)
-}
-
-// mostGrowth bounds it.
-const mostGrowth = 4 * time.Second
-
 // unlikely says whether so many probes in a row are more than the usual loss of
 // the path explains, one in 1e9 times.
 func (q *quality) unlikely(unanswered int) bool {
@@ -187,6 +166,15 @@ func (q *quality) unlikely(unanswered int) bool {
 // clean says whether nothing was lost or slow for a while.
 func (p *path) clean(now time.Duration, c *DetectorConfig) bool {
 	return !p.since.within(now, c.CleanFor/6) && !p.dirty.within(now, c.CleanFor)
+}
+
+// afterPause is how much longer an answer may take than on a clean path, if nothing
+// but a pause of this machine was wrong with the path.
+func (p *path) afterPause(now time.Duration, c *DetectorConfig) (longer time.Duration, ok bool) {
+	if p.pause == 0 || p.dirty != p.held || p.before.within(now, c.CleanFor) {
+		return 0, false
+	}
+	return 2 * p.pause, true
 }
 
 // patience is the age of an unanswered ping that proves signaling dead on a path

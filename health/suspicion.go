@@ -156,7 +156,7 @@ func (d *Detector) healed() bool {
 // may be one probe older than the gap, and the first one after it takes a probe
 // and half a round trip more than the last one.
 func (d *Detector) bothSilence() time.Duration {
-	return d.limits.bothSilence(min(max(d.path.probe, d.path.ping)/2, longestWay)) + d.path.growth()
+	return d.limits.bothSilence(min(max(d.path.probe, d.path.ping)/2, longestWay))
 }
 
 // longestWay bounds what is believed of a path.
@@ -244,6 +244,9 @@ func (d *Detector) signalingDead(now time.Duration, gone silences) bool {
 func (d *Detector) signalingSilence(now time.Duration) time.Duration {
 	if d.probing() && d.path.clean(now, d.limits) {
 		return d.limits.SignalingSilence
+	}
+	if longer, ok := d.path.afterPause(now, d.limits); ok && d.probing() {
+		return d.limits.SignalingSilence + longer
 	}
 	if !d.probing() && d.path.clean(d.ping.sent, d.limits) { // nothing was asked since
 		return max(aloneSilence, d.limits.SignalingSilence)

@@ -27,7 +27,8 @@ type WorstCase struct {
 	// what is switched off are 0.
 	Probed, Unprobed Bounds
 	// AfterPause is what is added when this machine was not running just before,
-	// counted from when it runs again.
+	// counted from when it runs again. For SignalingDead twice the pause is added,
+	// unless signaling has answered since.
 	AfterPause time.Duration
 	// BadPath bounds SignalingDead on a path that is not clean. A reliable
 	// connection may stall there for long and live, so it depends on the loss that

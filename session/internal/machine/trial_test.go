@@ -158,8 +158,9 @@ func TestTrialWithinBounds(t *testing.T) {
 			if v.Name == "stalled" {
 				bound += w.AfterPause
 			}
-			if v.Name == "stalled" && tt.bound == w.Probed.SignalingDead {
-				bound = w.BadPathMost // a path on which this machine did not run is not clean
+			if v.Name == "stalled" && (tt.family == "signaling-dead" || tt.family == "nat-rebinding") {
+				// Twice the longest stall; one too short to be noticed passes for a slow path.
+				bound = max(bound+20*time.Second, w.BadPathLeast)
 			}
 			assert.LessOrEqual(t, v.Worst, bound, "%s %s", tt.family, v.Name)
 		}
