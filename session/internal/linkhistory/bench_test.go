@@ -1,5 +1,0 @@
-package linkhistory
-
-import "testing"
-
-func BenchmarkDetect(b *testing.B) { Benchmark(b, Baselines()) }
