@@ -1,7 +1,11 @@
 package machine
 
 import (
+	"slices"
+
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy/status"
 )
 
 // abstract is what two worlds must differ in to count as two. Epochs are
@@ -20,6 +24,42 @@ type abstract struct {
 	able                                                  Abilities
 	living                                                bool
 	initiator                                             observer.Initiator
+
+	watch watched
+}
+
+// watched is what counts of the detector: how far it is and what waits, but none
+// of its times and of what it has learned.
+type watched struct {
+	on, suspicious, told, heard, doubt, ping, probe, doubtKnown bool
+
+	judges    health.Layers
+	expect    health.Expectation
+	dead      bool
+	touched   bool
+	condemned status.Layer
+}
+
+func (w *world) watched() (a watched) {
+	m := w.m
+	if m.state == observer.StateConnected || slices.Contains([]phase{opening, awaiting, proving, condemned}, m.phase) {
+		a.expect = m.live.expect // else it is forgotten before it matters
+	}
+	if a.dead = w.watch.dead != 0 && w.watch.dead == m.epoch; a.dead {
+		a.touched = w.watch.touched
+	}
+	if m.phase == condemned {
+		a.condemned = m.trouble.first.Layer
+	}
+	if !m.watching() {
+		return a
+	}
+	g := m.live.detector.Diagnose(m.now.Mono, 0)
+	a.doubtKnown = !m.live.doubt.IsZero()
+	a.on, a.told, a.suspicious = true, w.watch.suspected, m.live.detector.Suspicion(m.now.Mono) > 0
+	a.heard, a.doubt, a.judges = m.live.detector.Heard(), g.Doubt, m.live.detector.Judges()
+	a.ping, a.probe = g.PingAge > 0, g.Unanswered > 0
+	return a
 }
 
 // saturate keeps small counts apart.
@@ -40,6 +80,7 @@ func (w *world) abstraction() abstract {
 		pings:     saturate(m.monitor.Data().MissedPongs, 4)*2 + bits(lastPing(m) < 100),
 		lives:     bits(w.count(dialing) > 0, w.count(open) > 0, w.count(closing) > 0),
 		able:      m.abilities, living: m.retries.Living() && m.cfg.Policy.Budget.Idle >= 0,
+		watch: w.watched(),
 	}
 	if a.able&CanUpdate != 0 || m.phase == opening {
 		a.viewOnly, a.asksViewOnly, a.withoutTransforms = m.viewOnly, m.attempt.ViewOnly, m.withoutTransforms

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
@@ -14,6 +15,10 @@ type choice struct {
 	name string
 	at   Instant
 	in   Input
+	// lasts: time passes after the input, until an event is told, and the layers
+	// that are alive answer what they are asked.
+	lasts bool
+	alive health.Layers
 }
 
 // choices lists everything that may happen next: every input that the
@@ -28,7 +33,66 @@ func (x *exploration) choices(w *world) []choice {
 			list = append(list, c)
 		}
 	}
-	return append(list, x.ticks(w)...)
+	return slices.Concat(list, x.ticks(w), x.spells(w))
+}
+
+// spells are the passing of time on a link that is watched, while one layer
+// answers, or none.
+func (x *exploration) spells(w *world) (list []choice) {
+	if !w.m.watching() {
+		return nil
+	}
+	for alive := range health.Both {
+		list = append(list, choice{
+			name: fmt.Sprintf("a while with %s alive", alive), at: w.now, in: Input{Kind: Tick}, lasts: true, alive: alive,
+		})
+	}
+	return list
+}
+
+// longestSpell bounds a spell, in deadlines.
+const longestSpell = 200
+
+// spell lets time pass until something is told.
+func (w *world) spell(alive health.Layers, note func([]Effect)) error {
+	for range longestSpell {
+		at, ok := w.m.Deadline()
+		if !ok {
+			return nil
+		}
+		effects, err := w.step(afterwards(w.now, max(at-w.now.Mono, 0)), Input{Kind: Tick})
+		if err != nil {
+			return err
+		}
+		note(effects)
+		told := len(find(effects, Notify)) > 0
+		for _, e := range effects {
+			if w.m.state == observer.StateStopped || e.Kind != Ping && e.Kind != Probe {
+				continue
+			}
+			more, err := w.answer(e, alive)
+			if err != nil {
+				return err
+			}
+			note(more)
+			told = told || len(find(more, Notify)) > 0
+		}
+		if told {
+			return nil
+		}
+	}
+	return nil
+}
+
+// answer answers a ping or a probe at once, if its layer is alive.
+func (w *world) answer(e Effect, alive health.Layers) ([]Effect, error) {
+	switch {
+	case e.Kind == Ping && alive.Has(health.Signaling):
+		return w.step(w.now, Input{Kind: Ponged, Epoch: e.Epoch, ID: e.ID})
+	case e.Kind == Probe && alive.Has(health.Media):
+		return w.step(w.now, Input{Kind: Probed, Epoch: e.Epoch, ID: e.ID})
+	}
+	return nil, nil
 }
 
 // moment is a time at which inputs are tried.
@@ -72,12 +136,20 @@ func (x *exploration) strays(w *world) (list []choice) {
 			times = append(times, moment{" within the authority", afterwards(w.now, end-1-w.now.Mono)}, moment{" after the authority", afterwards(w.now, end-w.now.Mono)})
 		}
 		for _, t := range times {
-			for _, in := range strayInputs(epoch) {
-				list = append(list, choice{fmt.Sprintf("%s %s of the %s epoch%s", in.Kind, in.Status.Code, name, t.name), t.at, in})
+			for _, in := range x.strayInputs(w, epoch) {
+				list = append(list, choice{name: fmt.Sprintf("%s %s of the %s epoch%s", in.Kind, in.Status.Code, name, t.name), at: t.at, in: in})
 			}
 		}
 	}
 	return list
+}
+
+func (x *exploration) strayInputs(w *world, epoch uint64) []Input {
+	if x.detects != nil {
+		return append(strayInputs(epoch), Input{Kind: Probed, Epoch: epoch, ID: w.watch.probe}, Input{Kind: CannotProbe, Epoch: epoch},
+			Input{Kind: Expected, Epoch: epoch, Expect: health.ExpectMedia}, Input{Kind: Doubted, Epoch: epoch, Layer: status.LayerMedia})
+	}
+	return strayInputs(epoch)
 }
 
 func strayInputs(epoch uint64) []Input {
@@ -93,15 +165,15 @@ func strayInputs(epoch uint64) []Input {
 
 func (x *exploration) ticks(w *world) []choice {
 	tick := Input{Kind: Tick}
-	list := []choice{{"early tick", w.now, tick}}
+	list := []choice{{name: "early tick", at: w.now, in: tick}}
 	if at, ok := w.m.Deadline(); ok {
 		due := afterwards(w.now, max(at-w.now.Mono, 0))
-		list = append(list, choice{"tick", due, tick}, choice{"tick after a stall", afterwards(due, 30*time.Second), tick})
+		list = append(list, choice{name: "tick", at: due, in: tick}, choice{name: "tick after a stall", at: afterwards(due, 30*time.Second), in: tick})
 	}
 	slept := w.now
 	slept.Mono += time.Second
 	slept.Wall = slept.Wall.Add(8 * time.Hour)
-	return append(list, choice{"tick after a sleep", slept, tick})
+	return append(list, choice{name: "tick after a sleep", at: slept, in: tick})
 }
 
 func chosen(in Input, format string, args ...any) choice {
@@ -129,6 +201,43 @@ func (x *exploration) reports(w *world) (list []choice) {
 	add(Input{Kind: Reported, Epoch: current, Status: status.Status{Code: status.AudioInternalServerError, Permanent: true}}, "permanent status 6")
 	add(Input{Kind: Sampled, Epoch: current, Heard: Heard{Media: w.now.Mono}}, "bytes came in")
 	add(Input{Kind: Present, Epoch: current}, "present")
+	if x.detects != nil {
+		list = append(list, x.detects(w)...)
+	}
+	return list
+}
+
+// answers are what a link reports that the detector asks.
+func answers(w *world) []choice {
+	return ofEpoch(w.m.epoch,
+		chosen(Input{Kind: Sampled, Heard: Heard{Signaling: w.now.Mono}}, "signaling came in"),
+		chosen(Input{Kind: Probed, ID: w.watch.probe}, "probed"),
+		chosen(Input{Kind: Probed, ID: w.watch.probe + 1}, "probed by nobody"),
+		chosen(Input{Kind: Ponged, ID: w.watch.ping}, "pong of the detector"),
+		chosen(Input{Kind: Doubted, Layer: status.LayerSignaling, Status: status.Status{Layer: status.LayerSignaling}}, "doubted signaling"),
+		chosen(Input{Kind: Doubted, Layer: status.LayerMedia, Status: status.Status{Layer: status.LayerMedia}}, "doubted media"),
+	)
+}
+
+// declarations are what a link reports that says itself what to go by.
+func declarations(w *world) []choice {
+	return ofEpoch(w.m.epoch,
+		chosen(Input{Kind: Sampled, Sample: &health.Sample{
+			AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(0), BytesReceived: w.watch.bytes + 1,
+		}}, "sample with traffic"),
+		chosen(Input{Kind: Probed, ID: w.watch.probe}, "probed"),
+		chosen(Input{Kind: CannotProbe}, "cannot probe"),
+		chosen(Input{Kind: CannotPing}, "cannot ping"),
+		chosen(Input{Kind: Expected, Expect: health.ExpectMedia}, "expected media"),
+		chosen(Input{Kind: Expected, Expect: health.ExpectNothing}, "expected nothing"),
+		chosen(Input{Kind: Doubted, Layer: status.LayerMedia, Status: status.Status{Layer: status.LayerMedia}}, "doubted media"),
+	)
+}
+
+func ofEpoch(epoch uint64, list ...choice) []choice {
+	for i := range list {
+		list[i].in.Epoch = epoch
+	}
 	return list
 }
 

@@ -17,6 +17,14 @@ func detecting(c *Config) {
 	c.ProofTimeout = proofTimeout
 }
 
+// coarse is detecting with few ticks on the way to a verdict.
+func coarse(c *Config) {
+	detecting(c)
+	d := &c.Health.Detector
+	d.ProbeEvery, d.ProbeFast, d.CleanFor = time.Second, time.Second/2, 6*time.Second
+	d.Suspicion = 2 * time.Second
+}
+
 // ignoring has the policy ignore what the detector finds.
 func ignoring(c *Config) { classed(status.ConnectionHealthReconnect, policy.Ignore)(c) }
 
@@ -144,6 +152,6 @@ func (r *rig) doubt(l status.Layer) []Effect {
 
 // condemn has a calm link be found dead, of which the given layers still answer.
 func (r *rig) condemn(alive health.Layers) []Effect {
-	r.calm(watched | allAbilities)
+	r.calm(askable | allAbilities)
 	return r.until("LinkDead", alive)
 }

@@ -27,7 +27,9 @@ type exploration struct {
 	cfg   *Config
 	codes []status.Code // that links report and Connects fail with
 	able  []Abilities   // of the links that open
-	slow  bool          // too slow for the race detector, which has nothing to find here
+	// detects: the links report what the detector of dead links goes by.
+	detects func(w *world) []choice
+	slow    bool // too slow for the race detector, which has nothing to find here
 
 	visited map[abstract]int // index into trail
 	seen    map[string]bool  // places, effects and events on the way
@@ -92,6 +94,11 @@ func (x *exploration) expand(w *world, id int) error {
 			return x.blame(err, id, c.name)
 		}
 		x.note(next, effects)
+		if c.lasts {
+			if err := next.spell(c.alive, func(effects []Effect) { x.note(next, effects) }); err != nil {
+				return x.blame(err, id, c.name)
+			}
+		}
 		next.forget()
 		if err := x.see(next, id, c.name); err != nil {
 			return err
@@ -201,6 +208,9 @@ func explorations(table fsm.Events) []*exploration {
 			c.ReasonGrace, c.Policy.StableAfter = 0, 0
 			c.Policy.Budget.Idle = 20 * time.Second
 		}), codes: few[:3], able: []Abilities{0, CanPing}},
+		{name: "detector", slow: true, table: table, cfg: small(coarse), codes: few[:2], able: []Abilities{askable}, detects: answers},
+		{name: "ignored verdicts", slow: true, table: table, cfg: small(coarse, ignoring), codes: few[:1], able: []Abilities{askable}, detects: answers},
+		{name: "proof", slow: true, table: table, cfg: small(coarse, presence), codes: few[:2], able: []Abilities{CanProbe, 0}, detects: declarations},
 		{name: "no delay", table: table, cfg: small(func(c *Config) { c.Policy.NewBackOff = steadily(0) }), codes: few[:3], able: []Abilities{0}},
 		{name: "no budget", table: table, cfg: small(budget(0)), codes: few[:3], able: []Abilities{0}},
 		{name: "no limit", table: table, cfg: small(budget(policy.NoLimit)), codes: few[:3], able: []Abilities{0}},
@@ -241,9 +251,10 @@ func reachable() []string {
 	list := []string{
 		"idle/resting", "connecting/opening", "connecting/aborting", "connecting/awaiting", "connecting/waiting",
 		"connected/resting", "reconnecting/reasoning", "reconnecting/waiting", "reconnecting/opening",
-		"reconnecting/aborting", "reconnecting/awaiting", "stopped/leaving", "stopped/resting",
+		"reconnecting/aborting", "reconnecting/awaiting", "reconnecting/condemned", "reconnecting/proving", "stopped/leaving", "stopped/resting",
 		"Connecting", "AttemptStarted", "AttemptFailed", "RetryScheduled", "Connected", "Reconnecting", "Recovered",
 		"Stopped", "Promoted", "Demoted", "VideoSendUnavailable", "Updating", "Updated",
+		"LinkSuspected", "LinkCleared", "LinkDead", "LinkHealed", "MediaProven",
 	}
 	for k := effectInvalid + 1; k < effectEnd; k++ {
 		list = append(list, k.String())

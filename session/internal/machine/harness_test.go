@@ -31,8 +31,8 @@ const unknownCode = status.Code(99)
 
 const (
 	allAbilities = CanPing | CanUpdate | CanPromote
-	// watched are those of a link that the detector can ask.
-	watched = CanPing | CanProbe
+	// askable are those of a link that the detector can ask.
+	askable = CanPing | CanProbe
 )
 
 // origin is the wall clock at the monotonic time 0.

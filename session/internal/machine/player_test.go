@@ -36,6 +36,8 @@ func playerConfigs(seed uint64) []*Config {
 	none.Policy.Budget = policy.Budget{}
 	listening(false)(normal)
 	listening(true)(brisk)
+	detecting(normal)
+	detecting(presence)
 	list := []*Config{normal, brisk, reference, presence, tight, none}
 	for _, cfg := range list {
 		cfg.Random = jitter.Float64
@@ -124,6 +126,8 @@ func (p *player) input(at Instant) Input {
 		return p.asks()
 	case 15:
 		return p.rarely()
+	case 16, 17:
+		return p.watched(epoch)
 	}
 	in := Input{Kind: Tick}
 	if p.pick(8) == 0 && p.w.m.state != observer.StateIdle {
@@ -202,7 +206,25 @@ func (p *player) ended(stages ...stage) Input {
 		}
 		return Input{Kind: OpenFailed, Epoch: l.epoch, Status: st}
 	}
-	return Input{Kind: Opened, Epoch: l.epoch, Abilities: Abilities(p.pick(8))}
+	return Input{Kind: Opened, Epoch: l.epoch, Abilities: Abilities(p.pick(16))}
+}
+
+// watched is what a link reports for the detector: mostly right answers, in their
+// order or not, and now and then bad evidence.
+func (p *player) watched(epoch uint64) Input {
+	switch p.pick(12) {
+	case 0:
+		return Input{Kind: Doubted, Epoch: epoch, Layer: status.Layer(p.pick(5)), Status: status.Status{Cause: errProbe}}
+	case 1:
+		return Input{Kind: Expected, Epoch: epoch, Expect: health.Expectation(p.pick(5))}
+	case 2:
+		if p.pick(4) == 0 {
+			return Input{Kind: CannotProbe, Epoch: epoch}
+		}
+	case 3, 4, 5, 6:
+		return Input{Kind: Ponged, Epoch: epoch, ID: p.w.watch.ping}
+	}
+	return Input{Kind: Probed, Epoch: epoch, ID: p.w.watch.probe - min(p.w.watch.probe, uint64(p.pick(4)))}
 }
 
 // sample is a report of any quality.

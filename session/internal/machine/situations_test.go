@@ -234,26 +234,26 @@ var situations = []situation{
 		r.openFailed(status.TaskFailed)
 	}},
 
-	{name: "detecting: calm", like: "connected: stable, all abilities", changes: with(detecting), drive: func(r *rig) { r.calm(watched) }},
-	{name: "detecting: no answer yet", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) { r.connect(watched) }},
+	{name: "detecting: calm", like: "connected: stable, all abilities", changes: with(detecting), drive: func(r *rig) { r.calm(askable) }},
+	{name: "detecting: no answer yet", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) { r.connect(askable) }},
 	{name: "detecting: nothing to go by", like: "connected: no abilities", changes: with(detecting), drive: func(r *rig) { r.connect(0) }},
 	{name: "detecting: no media probes", like: "detecting: nothing to go by", changes: with(detecting, func(c *Config) { c.Health.Detector.ProbeEvery = -1 }), drive: func(r *rig) {
 		r.connect(CanProbe)
 	}},
 	{name: "detecting: suspicious of media", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched | allAbilities)
+		r.calm(askable | allAbilities)
 		r.until("LinkSuspected", health.Signaling)
 	}},
 	{name: "detecting: suspicious of signaling", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched | allAbilities)
+		r.calm(askable | allAbilities)
 		r.until("LinkSuspected", health.Media)
 	}},
 	{name: "detecting: doubted", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched | allAbilities)
+		r.calm(askable | allAbilities)
 		r.doubt(status.LayerMedia)
 	}},
 	{name: "detecting: cannot probe after all", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.do(Input{Kind: CannotProbe, Epoch: r.m.epoch})
 	}},
 	{name: "detecting: an expectation instead of probes", like: "detecting: calm", changes: with(detecting), drive: func(r *rig) {
@@ -264,45 +264,45 @@ var situations = []situation{
 		r.until("LinkSuspected", health.Signaling)
 	}},
 	{name: "detecting: one tick before media is dead", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.almost("LinkDead", health.Signaling)
 	}},
 	{name: "detecting: one tick before signaling is dead", like: "detecting: suspicious of signaling", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.almost("LinkDead", health.Media)
 	}},
 	{name: "detecting: one tick before both are dead", like: "detecting: suspicious of media", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.almost("LinkDead", 0)
 	}},
 	{name: "detecting: one tick before the verdict, promoted", like: "detecting: one tick before media is dead", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched | CanPromote)
+		r.calm(askable | CanPromote)
 		r.promote(opID)
 		r.promoteDone(opID)
 		r.almost("LinkDead", health.Signaling)
 	}},
 	{name: "detecting: one tick before the verdict, promotion running", like: "detecting: one tick before media is dead", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched | CanPromote)
+		r.calm(askable | CanPromote)
 		r.promote(opID)
 		r.almost("LinkDead", health.Signaling)
 	}},
 	{name: "detecting: one tick before the verdict, update running", like: "detecting: one tick before media is dead", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched | CanUpdate)
+		r.calm(askable | CanUpdate)
 		r.report(status.IncompatibleSDP)
 		r.almost("LinkDead", health.Signaling)
 	}},
 	{name: "detecting: one tick before the verdict, no healing", like: "detecting: one tick before media is dead", changes: with(detecting, func(c *Config) { c.NoHealing = true }), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.almost("LinkDead", health.Signaling)
 	}},
 	{name: "detecting: one tick before the verdict, no budget", like: "detecting: one tick before media is dead", changes: with(detecting, budget(0)), drive: func(r *rig) {
 		r.start()
-		r.opened(watched)
+		r.opened(askable)
 		r.clean()
 		r.almost("LinkDead", health.Signaling)
 	}},
 	{name: "detecting: dead, which the policy ignores", like: "detecting: suspicious of media", changes: with(detecting, ignoring), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.until("LinkDead", health.Signaling)
 	}},
 
@@ -323,7 +323,7 @@ var situations = []situation{
 	}},
 	{name: "reconnecting: condemned, clipped to the end of the budget", like: "reconnecting: condemned, media", changes: with(detecting, budget(retryDelay/2)), drive: func(r *rig) {
 		r.start()
-		r.opened(watched)
+		r.opened(askable)
 		r.clean()
 		r.until("LinkDead", health.Signaling)
 	}},
@@ -345,32 +345,32 @@ var situations = []situation{
 	}},
 
 	{name: "reconnecting: proving, the first probe is out", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.reattempt()
-		r.opened(watched)
+		r.opened(askable)
 	}},
 	{name: "reconnecting: proving, just before its end", like: "reconnecting: proving, the first probe is out", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.reattempt()
-		r.opened(watched)
+		r.opened(askable)
 		r.beforeTimer(tProof, health.Signaling)
 	}},
 	{name: "reconnecting: proving, clipped to the end of the budget", like: "reconnecting: proving, the first probe is out", changes: with(detecting, budget(3*time.Second)), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.reattempt()
-		r.opened(watched)
+		r.opened(askable)
 	}},
 	{name: "reconnecting: proving, by what was expected", like: "reconnecting: proving, the first probe is out", changes: with(detecting), drive: func(r *rig) {
-		r.calm(watched)
+		r.calm(askable)
 		r.reattempt()
 		r.do(Input{Kind: Expected, Epoch: r.m.epoch, Expect: health.ExpectMedia})
 		r.opened(CanPing)
 	}},
 	{name: "reconnecting: awaiting presence before the proof", like: "reconnecting: awaiting presence", changes: with(detecting, presence), drive: func(r *rig) {
-		r.connect(watched)
+		r.connect(askable)
 		r.do(Input{Kind: Present, Epoch: r.m.epoch})
 		r.reattempt()
-		r.opened(watched)
+		r.opened(askable)
 	}},
 
 	{name: "stopped: leaving, the close still runs", drive: func(r *rig) {

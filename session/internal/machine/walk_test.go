@@ -118,7 +118,7 @@ func connectProbes() []probe {
 		probe{kind: "open-failed", variant: "18-permanent", in: Input{Kind: OpenFailed, Status: permanent(status.TaskFailed)}},
 		probe{kind: "opened", variant: "unable", in: Input{Kind: Opened}},
 		probe{kind: "opened", variant: "able", in: Input{Kind: Opened, Abilities: allAbilities}},
-		probe{kind: "opened", variant: "probing", in: Input{Kind: Opened, Abilities: watched}},
+		probe{kind: "opened", variant: "probing", in: Input{Kind: Opened, Abilities: askable}},
 		probe{kind: "close-done", in: Input{Kind: CloseDone}},
 	)
 }

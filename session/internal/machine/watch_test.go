@@ -15,18 +15,31 @@ type watch struct {
 	suspected bool // LinkSuspected was told, and nothing that ends it
 	// dead is the epoch that LinkDead was told of, until the next connection.
 	dead    uint64
+	life    bool // something that may be life has come in since then
+	media   bool // something that may be life of the running link's media path has come in
 	touched bool // something was done to it, or it has said that it has changed
 	healed  bool // LinkHealed was told, Connected must follow
 	proven  bool // MediaProven was told, Connected must follow
+	proves  bool // before the input, the running link had yet to prove itself
 	// able is what the running link can be asked.
 	able   Abilities
 	counts observer.Liveness
+
+	ping, probe uint64 // IDs of the detector's last ones
+	bytes       uint64 // total of the last sample
 }
 
 // takes notes what an input means for a link that was found dead: whatever it
 // reports of a change, and every wish to reconnect, forbids it to heal.
 func (v *watch) takes(w *world, in Input) {
 	current := in.Epoch == w.m.epoch
+	v.proves = w.m.phase == proving && (current || in.Kind == Tick) || current && (in.Kind == Opened || in.Kind == Present)
+	if in.Sample != nil {
+		v.bytes = in.Sample.BytesReceived
+	}
+	shows := in.Kind == Probed || in.Kind == Ponged || in.Sample != nil || in.Heard != w.m.heard && in.Heard != Heard{}
+	v.media = v.media || current && (in.Kind == Probed || in.Sample != nil)
+	v.life = v.life || current && shows || in.Kind == Tick && in.Heard != w.m.heard && in.Heard != Heard{}
 	switch in.Kind {
 	case Opened:
 		if current && w.m.phase == opening {
@@ -75,7 +88,7 @@ func (v *watch) hears(w *world, e observer.Event, rest []Effect) error {
 		return v.heals(w, e)
 	case observer.MediaProven:
 		v.counts.Proven++
-		if v.proven = true; v.able&CanProbe == 0 && w.heard.Media == 0 {
+		if v.proven = true; !v.media && w.heard.Media == 0 {
 			return errors.New("media is proven by nothing")
 		}
 	case observer.Reconnecting:
@@ -91,13 +104,18 @@ func (v *watch) dies(w *world, e observer.LinkDead, rest []Effect) error {
 	if v.dead == e.Epoch {
 		return errors.New("a second verdict about the same link")
 	}
-	v.dead = e.Epoch
-	v.touched = w.m.cfg.NoHealing || w.promoted || w.calling != 0 || w.running != 0
-	follows := len(rest) > 0
-	lost := w.m.losing(status.New(status.ConnectionHealthReconnect, nil))
-	if follows != lost && w.m.state != observer.StateStopped {
-		return fmt.Errorf("LinkDead, a loss: %t, is followed by %d effects", lost, len(rest))
+	class := w.m.cfg.Policy.Classes.Of(status.ConnectionHealthReconnect)
+	if v.suspected = false; class == policy.Ignore {
+		if len(rest) > 0 || w.m.state != observer.StateConnected {
+			return errors.New("LinkDead, which the policy ignores, has a consequence")
+		}
+		return nil
 	}
+	if w.m.state == observer.StateConnected {
+		return errors.New("connected after LinkDead")
+	}
+	v.dead, v.life = e.Epoch, false
+	v.touched = w.m.cfg.NoHealing || w.promoted || w.calling != 0 || w.running != 0
 	return nil
 }
 
@@ -114,7 +132,7 @@ func (v *watch) heals(w *world, e observer.LinkHealed) error {
 		return errors.New("a link has healed to which something was done")
 	case l == nil || l.stage != open:
 		return errors.New("a link has healed that is not open")
-	case w.heard == Heard{} && v.able&(CanPing|CanProbe) == 0:
+	case !v.life:
 		return errors.New("a link has healed of which nothing was heard")
 	}
 	return nil
@@ -142,17 +160,33 @@ func (v *watch) connected(h observer.Header, rest []Effect) error {
 func (w *world) onWatched(e Effect, can Abilities) error {
 	l := w.life(e.Epoch)
 	condemned := w.watch.dead == e.Epoch && !w.watch.touched
-	proving := w.state == observer.StateReconnecting && w.m.phase == proving && e.Epoch == w.epoch
+	proves := w.state == observer.StateReconnecting && (w.m.phase == proving || w.watch.proves) && e.Epoch == w.epoch
 	switch {
 	case l == nil || l.stage != open:
 		return fmt.Errorf("%s e%d, which is not open", e.Kind, e.Epoch)
-	case e.Epoch != w.adopted && !condemned && !proving:
+	case e.Epoch != w.adopted && !condemned && !proves:
 		return fmt.Errorf("%s e%d, which is neither adopted nor waited for", e.Kind, e.Epoch)
 	case w.watch.able&can == 0:
 		return fmt.Errorf("%s e%d, which cannot be asked that", e.Kind, e.Epoch)
 	case e.ID == 0:
 		return fmt.Errorf("%s e%d without an ID", e.Kind, e.Epoch)
 	}
+	return w.watch.asks(e)
+}
+
+// asks checks that no ID is used twice.
+func (v *watch) asks(e Effect) error {
+	last := &v.probe
+	switch {
+	case e.Kind == Ping && e.ID < ownPings:
+		return nil
+	case e.Kind == Ping:
+		last = &v.ping
+	}
+	if e.ID <= *last {
+		return fmt.Errorf("%s e%d with the used ID %d", e.Kind, e.Epoch, e.ID)
+	}
+	*last = e.ID
 	return nil
 }
 

@@ -270,7 +270,7 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 	}
 	switch e.Kind {
 	case Open:
-		w.watch.touched = true
+		w.watch.touched, w.watch.media = true, false
 		return w.opens(e)
 	case CancelOpen:
 		return w.moves(e, dialing, cancelled)
@@ -278,7 +278,7 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 		if e.Leave && in.Kind != Stop {
 			return errors.New("a goodbye that the application did not ask for")
 		}
-		w.watch.touched = true
+		w.watch.touched = w.watch.touched || e.Epoch == w.watch.dead
 		return w.moves(e, open, closing)
 	case Ping:
 		return w.onWatched(e, CanPing)
