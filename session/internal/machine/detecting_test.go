@@ -25,6 +25,12 @@ func coarse(c *Config) {
 	d.Suspicion = 2 * time.Second
 }
 
+// noPinger leaves the pings to the detector.
+func noPinger(c *Config) { c.PingInterval = 1000 * time.Hour }
+
+// unsettled has every connection count as stable at once.
+func unsettled(c *Config) { c.Policy.StableAfter = 0 }
+
 // ignoring has the policy ignore what the detector finds.
 func ignoring(c *Config) { classed(status.ConnectionHealthReconnect, policy.Ignore)(c) }
 

@@ -208,9 +208,9 @@ func explorations(table fsm.Events) []*exploration {
 			c.ReasonGrace, c.Policy.StableAfter = 0, 0
 			c.Policy.Budget.Idle = 20 * time.Second
 		}), codes: few[:3], able: []Abilities{0, CanPing}},
-		{name: "detector", slow: true, table: table, cfg: small(coarse), codes: few[:2], able: []Abilities{askable}, detects: answers},
-		{name: "ignored verdicts", slow: true, table: table, cfg: small(coarse, ignoring), codes: few[:1], able: []Abilities{askable}, detects: answers},
-		{name: "proof", slow: true, table: table, cfg: small(coarse, presence), codes: few[:2], able: []Abilities{CanProbe, 0}, detects: declarations},
+		{name: "detector", slow: true, table: table, cfg: small(coarse, noPinger), codes: few[:2], able: []Abilities{askable}, detects: answers},
+		{name: "ignored verdicts", slow: true, table: table, cfg: small(coarse, noPinger, ignoring, unsettled), codes: few[:1], able: []Abilities{askable}, detects: answers},
+		{name: "proof", slow: true, table: table, cfg: small(coarse, presence, unsettled), codes: few[:2], able: []Abilities{CanProbe, 0}, detects: declarations},
 		{name: "no delay", table: table, cfg: small(func(c *Config) { c.Policy.NewBackOff = steadily(0) }), codes: few[:3], able: []Abilities{0}},
 		{name: "no budget", table: table, cfg: small(budget(0)), codes: few[:3], able: []Abilities{0}},
 		{name: "no limit", table: table, cfg: small(budget(policy.NoLimit)), codes: few[:3], able: []Abilities{0}},
