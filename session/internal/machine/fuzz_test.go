@@ -89,10 +89,10 @@ func FuzzMachineNonsense(f *testing.F) {
 var extremes = []time.Duration{0, 0, 1, time.Millisecond, time.Second, 15 * time.Second, time.Hour, -time.Second, 1000 * time.Hour}
 
 func nonsense(pick func(int) int) Input {
-	number := func() uint64 { return []uint64{0, 1, 2, 3, 4, 5, math.MaxUint64}[pick(7)] }
+	number := func() uint64 { return []uint64{0, 1, 2, 3, 4, 5, ownPings + 1, ownPings + 2, math.MaxUint64}[pick(9)] }
 	in := Input{
 		Kind: Kind(pick(int(kindEnd) + 2)), Epoch: number(), ID: number(), Layer: status.Layer(pick(6) - 1), Abilities: Abilities(pick(256)),
-		Bare: pick(2) == 0, Unsupported: pick(4) == 0, Heard: Heard{Media: extremes[pick(len(extremes))]},
+		Bare: pick(2) == 0, Unsupported: pick(4) == 0, Heard: Heard{Media: extremes[pick(len(extremes))]}, Expect: health.Expectation(pick(6)),
 		Status: status.Status{Code: status.Code(pick(32) - 2), Wire: pick(3), Permanent: pick(20) == 0},
 	}
 	if pick(2) == 0 {

@@ -20,7 +20,8 @@ import (
 // fullInput has every field set.
 func fullInput(k Kind) Input {
 	return Input{
-		Kind: k, Epoch: math.MaxUint64, ID: 1 << 63, Layer: status.LayerMedia, Abilities: allAbilities, Bare: true, Unsupported: true,
+		Kind: k, Epoch: math.MaxUint64, ID: 1 << 63, Layer: status.LayerMedia, Abilities: allAbilities | askable, Bare: true, Unsupported: true,
+		Expect: health.ExpectKeepalives,
 		Status: status.Status{
 			Code: status.MeetingEnded, Layer: status.LayerSignaling, Wire: 4410, Shared: true, Permanent: true, Cause: errors.New("a \"cause\" <&>"),
 		},
@@ -169,6 +170,7 @@ func FuzzInputJSON(f *testing.F) {
 			Kind: Kind(kind), Epoch: epoch, ID: id, Layer: status.Layer(layer), Abilities: Abilities(flags), Bare: flags&1 != 0, Unsupported: flags&2 != 0,
 			Status: status.Status{Code: status.Code(code), Layer: status.Layer(layer), Wire: wire, Shared: flags&4 != 0, Permanent: flags&8 != 0},
 			Heard:  Heard{Signaling: time.Duration(at), Media: time.Duration(at / 2)},
+			Expect: health.Expectation(flags), // undefined ones, too
 		}
 		if flags&16 != 0 {
 			in.Status.Cause = errors.New(cause)

@@ -21,6 +21,10 @@ type player struct {
 	// pick gives a number from 0 to n-1.
 	pick  func(n int) int
 	bytes uint64 // running total of the health samples
+
+	spell        int           // how many inputs are left of a spell without surprises
+	alive        health.Layers // what answers during the spell
+	ping, probed uint64        // the last IDs that were answered, or not, in a spell
 }
 
 // playerConfigs are the configs that a player may play by.
@@ -57,10 +61,55 @@ func listening(reconnect bool) func(*Config) {
 
 // next makes up the next input and its time.
 func (p *player) next() (Instant, Input) {
+	if p.uneventful() {
+		return p.quietly()
+	}
 	at := p.time()
 	in := p.input(at)
 	in.Status = p.decorated(in.Status)
 	return at, p.w.heed(in)
+}
+
+// longSpell is enough inputs for a verdict about a link that falls silent.
+const longSpell = 150
+
+// uneventful says whether a spell goes on, and begins one now and then: first both
+// layers live, then one or both fall silent, and they may come back.
+func (p *player) uneventful() bool {
+	if !p.w.m.watching() {
+		p.spell = 0
+		return false
+	}
+	switch {
+	case p.spell > 1 && p.w.m.phase == condemned && p.pick(8) == 0:
+		p.alive = health.Both
+	case p.spell == longSpell-30:
+		p.alive = health.Layers(p.pick(3))
+	case p.spell == 0 && p.pick(16) == 0:
+		p.spell, p.alive = longSpell, health.Both
+	}
+	p.spell = max(p.spell-1, 0)
+	return p.spell > 0
+}
+
+// quietly answers what was asked, if that layer is alive, or lets time pass until
+// the next deadline.
+func (p *player) quietly() (Instant, Input) {
+	now, v := p.w.now, &p.w.watch
+	if v.ping != p.ping {
+		if p.ping = v.ping; p.alive.Has(health.Signaling) {
+			return now, p.w.heed(Input{Kind: Ponged, Epoch: p.w.m.epoch, ID: v.ping})
+		}
+	}
+	if v.probe != p.probed {
+		if p.probed = v.probe; p.alive.Has(health.Media) {
+			return now, p.w.heed(Input{Kind: Probed, Epoch: p.w.m.epoch, ID: v.probe})
+		}
+	}
+	if at, ok := p.w.m.Deadline(); ok {
+		now = afterwards(now, max(at-now.Mono, 0))
+	}
+	return now, Input{Kind: Tick}
 }
 
 // time lets some time pass, or none.

@@ -130,6 +130,9 @@ func TestReplayRandomLives(t *testing.T) {
 	assert.Greater(t, events["Stopped"], lives/4)
 	assert.Greater(t, events["PolicyChanged"], lives/4)
 	assert.NotZero(t, events["SendingAudioFailed"])
+	for _, name := range []string{"LinkSuspected", "LinkCleared", "LinkDead", "LinkHealed", "MediaProven"} {
+		assert.Greater(t, events[name], lives/20, name)
+	}
 	assert.NotZero(t, events["VideoDegradeSuggested"])
 }
 
