@@ -36,6 +36,10 @@ type Detector struct {
 	ping     question // on signaling; one at a time
 	pong     question // the last one that was answered
 	pingSoon bool     // signaling is to be asked at once
+	// mediaVouched and answersVouched are when signaling first answered quickly to a
+	// ping that was sent when the silence since mediaFrom, or answeredFrom, had raised
+	// the alert; what is not after that is of an older silence.
+	mediaVouched, answersVouched time.Duration
 
 	longest   time.Duration // longest silence that media has come back from
 	longestAt time.Duration // when that was, or when it was last halved
@@ -214,7 +218,7 @@ func (d *Detector) Pong(id uint64, now time.Duration) (rtt time.Duration, ok boo
 		return 0, false
 	}
 	q := &d.ping
-	q.waiting, q.rtt = false, between(q.sent, now)
+	q.waiting, q.rtt = false, max(between(q.sent, now), 1) // 0 means none
 	q.quick = q.rtt <= d.quickest()
 	if usual := d.path.ping; usual > 0 && !d.probing() {
 		d.path.account(now, q.rtt > slow(usual), pongMemory) // a lost segment comes late
@@ -222,9 +226,20 @@ func (d *Detector) Pong(id uint64, now time.Duration) (rtt time.Duration, ok boo
 	d.path.note(&d.path.ping, q.rtt, now)
 	d.path.resumed()
 	d.pong = *q
+	if q.quick {
+		d.vouch(&d.mediaVouched, d.mediaFrom, now)
+		d.vouch(&d.answersVouched, d.answeredFrom, now)
+	}
 	d.doubt &^= Signaling
 	d.HeardSignaling(now)
-	return q.rtt, true
+	return between(q.sent, now), true
+}
+
+// vouch notes a quick pong, if it is the first one of a silence with an alert.
+func (d *Detector) vouch(at *time.Duration, from, now time.Duration) {
+	if *at <= from && d.ping.sent >= from+d.alertAfter() {
+		*at = now
+	}
 }
 
 // quickest is the round trip up to which a pong counts as quick.

@@ -133,7 +133,7 @@ func (d *Detector) judge(now time.Duration, s *Step) {
 	switch {
 	case d.bothDead(gone):
 		d.dead = Both
-	case d.mediaDead(gone):
+	case d.mediaDead(now, gone):
 		d.dead = Media
 	case d.signalingDead(now, gone):
 		d.dead = Signaling
@@ -192,7 +192,7 @@ const slowMedia = 10 * time.Second
 
 // mediaDead: media is silent although signaling answers. A quick answer shows
 // that the silence is not that of the whole path.
-func (d *Detector) mediaDead(gone silences) bool {
+func (d *Detector) mediaDead(now time.Duration, gone silences) bool {
 	switch {
 	case !d.mediaArmed():
 		return false
@@ -201,10 +201,10 @@ func (d *Detector) mediaDead(gone silences) bool {
 	case !d.canPing:
 		return gone.media >= d.quietSilence()+d.limits.BothSilence
 	case !d.probing():
-		return gone.media >= d.quietSilence() && d.confirmed(d.mediaFrom)
-	case gone.media >= d.limits.MediaSilence && d.improbable() && d.confirmed(d.mediaFrom):
+		return gone.media >= d.quietSilence() && d.confirmed(now, d.mediaFrom, d.mediaVouched)
+	case gone.media >= d.limits.MediaSilence && d.improbable() && d.confirmed(now, d.mediaFrom, d.mediaVouched):
 		return true
-	case gone.answer >= d.bothSilence()+d.benefit(gone) && d.confirmed(d.answeredFrom):
+	case gone.answer >= d.bothSilence()+d.benefit(gone) && d.confirmed(now, d.answeredFrom, d.answersVouched):
 		return true // one direction only
 	}
 	return gone.media >= slowMedia && d.pong.sent > d.mediaFrom
@@ -217,10 +217,11 @@ func (d *Detector) improbable() bool {
 	return d.calm.unlikely(d.unanswered - onTheirWay)
 }
 
-// confirmed says whether signaling was asked when the silence that began at from
-// was suspicious already, and has answered quickly.
-func (d *Detector) confirmed(from time.Duration) bool {
-	return d.pong.quick && d.pong.sent >= from+d.suspiciousAfter()
+// confirmed says whether signaling has answered during the silence that began at
+// from, so long ago that media would have answered since, too: after a gap of the
+// whole path signaling may be back first.
+func (d *Detector) confirmed(now, from, vouched time.Duration) bool {
+	return vouched > from && now >= later(vouched, d.path.probe+d.limits.ProbeFast)
 }
 
 // aloneSilence is SignalingSilence on a link that cannot probe media: there is

@@ -31,7 +31,9 @@ type hour struct {
 	t     *testing.T
 	began time.Time
 	net   *fakenet.Network
+	media *callkit.FaultNet // the client's side of it
 	proxy *callkit.Proxy
+	pace  time.Duration // of the audio packets
 	s     *session.Session
 	rec   sessiontest.Recorder
 
@@ -41,10 +43,16 @@ type hour struct {
 	serves chan error
 }
 
-func newHour(t *testing.T) *hour {
-	n, err := fakenet.NewNetwork(10 * time.Millisecond)
+func newHour(t *testing.T) *hour { return newHourOn(t, 10*time.Millisecond, hourPacket, nil) }
+
+// newHourOn is one on a path with that one-way delay, with that pace of packets.
+// Random decides what is lost.
+func newHourOn(t *testing.T, delay, pace time.Duration, random func() float64) *hour {
+	n, err := fakenet.NewNetwork(delay)
 	require.NoError(t, err)
-	h := &hour{t: t, began: time.Now(), net: n}
+	h := &hour{t: t, began: time.Now(), net: n, pace: pace}
+	h.media, err = callkit.NewFaultNet(n.Client(), random)
+	require.NoError(t, err)
 	h.startServer()
 	front := fakenet.NewListener("proxy")
 	h.proxy = callkit.NewProxy(front, func(ctx context.Context) (net.Conn, error) {
@@ -57,11 +65,11 @@ func newHour(t *testing.T) *hour {
 		Name: attendee,
 		Transport: caller{callkit.Options{
 			URL: callkit.URL("server"), Attendee: attendee, Token: token, Dial: front.DialContext,
-			PacketEvery: hourPacket, Net: n.Client(), Media: n.ClientMedia,
+			PacketEvery: pace, Net: h.media, Media: n.ClientMedia,
 		}},
 		Observers: []observer.Observer{&h.rec},
-		// One packet a second is the full rate of this call. All else are the defaults.
-		Health: health.Config{UnusableAudio: health.UnusableAudioConfig{PacketsPerSample: 1}},
+		// That is the full rate of this call. All else are the defaults.
+		Health: health.Config{UnusableAudio: health.UnusableAudioConfig{PacketsPerSample: float64(time.Second / pace)}},
 	})
 	require.NoError(t, err)
 	return h
@@ -75,7 +83,7 @@ func (h *hour) startServer() {
 	defer h.mu.Unlock()
 	h.web, h.serves = fakenet.NewListener("server"), make(chan error, 1)
 	h.server = callkit.NewServer(callkit.ServerOptions{
-		Media: func(e *webrtc.SettingEngine) { h.net.ServerMedia(e); patient(e) }, PacketEvery: hourPacket,
+		Media: func(e *webrtc.SettingEngine) { h.net.ServerMedia(e); patient(e) }, PacketEvery: h.pace,
 	})
 	go func(s *callkit.Server, l net.Listener, done chan<- error) { done <- s.Serve(l) }(h.server, h.web, h.serves)
 }
@@ -83,6 +91,14 @@ func (h *hour) startServer() {
 func (h *hour) stopServer() {
 	require.NoError(h.t, h.server.Close())
 	require.ErrorIs(h.t, <-h.serves, callkit.ErrServerClosed)
+}
+
+// close ends everything.
+func (h *hour) close() {
+	require.NoError(h.t, h.s.Close())
+	h.stopServer()
+	require.NoError(h.t, h.proxy.Close())
+	require.NoError(h.t, h.net.Close())
 }
 
 // until lets fake time pass until so long after the beginning.
@@ -223,10 +239,7 @@ func TestQuietAndOneWay(t *testing.T) {
 		h.until(40 * time.Minute)
 		assert.Equal(t, session.StateConnected, h.s.State())
 		assert.Len(t, sessiontest.Of[observer.Recovered](&h.rec), 3, "healed, or at once by an attempt")
-		require.NoError(t, h.s.Close())
+		h.close()
 		h.rec.Check(t)
-		h.stopServer()
-		require.NoError(t, h.proxy.Close())
-		require.NoError(t, h.net.Close())
 	})
 }
