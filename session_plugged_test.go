@@ -361,8 +361,8 @@ func TestEverythingAtOnce(t *testing.T) {
 		cfg.Policy = &policy.Policy{Budget: policy.Budget{Elapsed: policy.NoLimit, Idle: policy.NoLimit, Attempts: policy.NoLimit}}
 		cfg.PingInterval, cfg.ProofTimeout = ms, 3*ms
 		cfg.Health.Detector = health.DetectorConfig{
-			ProbeEvery: 10 * ms, ProbeFast: 10 * ms, ProbeTimeout: 10 * ms, PingIdle: 10 * ms, Suspicion: 12 * ms,
-			MediaSilence: 20 * ms, QuietMediaSilence: 20 * ms, SignalingSilence: 20 * ms, BothSilence: 20 * ms, LateTick: 50 * ms,
+			ProbeEvery: 10 * ms, ProbeFast: 10 * ms, ProbeTimeout: 10 * ms, PingIdle: 10 * ms, Suspicion: 20 * ms,
+			MediaSilence: 30 * ms, QuietMediaSilence: 30 * ms, SignalingSilence: 30 * ms, BothSilence: 30 * ms, LateTick: 50 * ms,
 		}
 		s := newSession(t, cfg)
 		starting(s)
