@@ -84,7 +84,7 @@ func TestDetectDeaths(t *testing.T) {
 			}
 			slices.Sort(took)
 			require.NotEmpty(t, took)
-			t.Logf("%d deaths: p50 %s, worst %s, bound %s", len(took), took[len(took)/2], took[len(took)-1], d.bound)
+			t.Logf("%s, %d deaths: p50 %s, worst %s, bound %s", d.name, len(took), took[len(took)/2], took[len(took)-1], d.bound)
 		})
 	}
 }
