@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/health"
@@ -96,31 +97,33 @@ func (r *rig) beforeTimer(n timer, alive health.Layers) {
 }
 
 // fork is a copy that has told nothing yet.
-func (r *rig) fork() *rig { return &rig{m: r.m.Clone(), now: r.now, bytes: r.bytes} }
+func (r *rig) fork() *rig {
+	return &rig{m: r.m.Clone(), now: r.now, bytes: r.bytes, owed: slices.Clone(r.owed)}
+}
 
-// beat goes on to the next deadline and has the living layers answer what is
-// asked there. It gives the effects of all that. Media that is expected comes in
-// with every beat.
+// beat goes on to the next deadline and has the living layers answer what was
+// asked until then. Signaling is reliable: when it lives again it answers what it
+// was asked while it did not. It gives the effects of all that.
 func (r *rig) beat(alive health.Layers) (all []Effect) {
 	if _, ok := r.m.Deadline(); !ok {
 		panic("nothing is due in " + place(r.m))
 	}
-	asked := r.tick()
-	all = append(all, asked...)
-	if len(asked) == 0 {
-		return all
+	all = append(all, r.tick()...)
+	var pings, probes []Effect
+	if alive.Has(health.Signaling) {
+		pings, r.owed = r.owed, nil
 	}
-	if len(find(asked, Ping))+len(find(asked, Probe)) == 0 {
-		return all
+	if alive.Has(health.Media) {
+		probes = find(all, Probe)
 	}
-	r.wait(roundTrip)
-	for _, e := range asked {
-		switch {
-		case e.Kind == Ping && alive.Has(health.Signaling):
-			all = append(all, r.do(Input{Kind: Ponged, Epoch: e.Epoch, ID: e.ID})...)
-		case e.Kind == Probe && alive.Has(health.Media):
-			all = append(all, r.do(Input{Kind: Probed, Epoch: e.Epoch, ID: e.ID})...)
-		}
+	if len(pings)+len(probes) > 0 {
+		r.wait(roundTrip)
+	}
+	for _, e := range pings {
+		all = append(all, r.do(Input{Kind: Ponged, Epoch: e.Epoch, ID: e.ID})...)
+	}
+	for _, e := range probes {
+		all = append(all, r.do(Input{Kind: Probed, Epoch: e.Epoch, ID: e.ID})...)
 	}
 	return all
 }

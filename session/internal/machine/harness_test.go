@@ -76,6 +76,10 @@ type rig struct {
 	count [effectEnd]int
 	// bytes is the running total of the health samples.
 	bytes uint64
+	// record, unless it is nil, gets every input.
+	record func(record)
+	// owed are the pings of this link that were not answered yet.
+	owed []Effect
 }
 
 // newRig starts the clock at one second, so that 0 is no time that occurs.
@@ -106,9 +110,18 @@ func (r *rig) do(in Input) []Effect {
 	if in.Heard == (Heard{}) {
 		in.Heard = r.m.heard // every report comes with what was heard so far
 	}
+	if r.record != nil {
+		r.record(record{r.now, in})
+	}
 	r.last = r.m.Handle(r.now, in)
 	for _, e := range r.last {
 		r.count[e.Kind]++
+		switch e.Kind {
+		case Ping:
+			r.owed = append(r.owed, e)
+		case Open:
+			r.owed = nil
+		}
 		if e.Event != nil {
 			r.told = append(r.told, e.Event)
 		}
@@ -194,6 +207,7 @@ func (r *rig) connectStable(a Abilities) {
 func (r *rig) answerPing() {
 	for _, e := range r.last {
 		if e.Kind == Ping {
+			r.owed = nil
 			r.do(Input{Kind: Ponged, Epoch: e.Epoch, ID: e.ID})
 			return
 		}

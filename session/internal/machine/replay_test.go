@@ -8,9 +8,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/policy/status"
 )
 
 // record is a line of a recorded log: an input and when it was handled.
@@ -80,6 +84,92 @@ func TestReplayRecordedLife(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, firstDifference(string(want), got))
 	assert.Equal(t, got, replay(t, lifeConfig(), log), "and gives them again")
+	t.Logf("%d inputs", len(log))
+}
+
+const (
+	watchedFile        = "testdata/watched.jsonl"
+	watchedEffectsFile = "testdata/watched.effects.golden"
+)
+
+// watchedLife lives through what the detector and the proof of media can lead to.
+func watchedLife() (log []record) {
+	r := newRig(watchedConfig)
+	r.record = func(rec record) { log = append(log, rec) }
+	r.calm(askable | allAbilities)
+	r.doubt(status.LayerMedia)
+	r.until("LinkCleared", health.Both)
+	r.until("LinkSuspected", health.Signaling)
+	r.sleep(time.Hour, time.Second)
+	r.until("LinkCleared", health.Both)
+	for _, alive := range []health.Layers{0, health.Signaling, health.Media} {
+		r.clean()
+		r.until("LinkDead", alive)
+		r.until("LinkHealed", health.Both)
+	}
+	r.clean()
+	r.until("LinkDead", health.Signaling)
+	r.closedBare(status.LayerMedia)
+	r.closeDone()
+	r.until("AttemptStarted", 0)
+	r.opened(askable)
+	r.until("AttemptFailed", health.Signaling)
+	r.closeDone()
+	r.until("AttemptStarted", 0)
+	r.expect(health.ExpectMedia)
+	r.opened(CanPing | CanProbe)
+	r.do(Input{Kind: CannotProbe, Epoch: r.m.epoch})
+	r.pass(time.Second, health.Signaling)
+	r.hear()
+	r.expect(health.ExpectKeepalives)
+	r.do(Input{Kind: CannotPing, Epoch: r.m.epoch})
+	r.until("LinkDead", 0)
+	r.stop()
+	r.closeDone()
+	return log
+}
+
+// watchedConfig is the config of that life.
+func watchedConfig(c *Config) {
+	detecting(c)
+	c.Health.Detector.CleanFor = 6 * time.Second // a short life tells as much
+	c.Session = "watched"
+	c.Random = rand.New(rand.NewPCG(2026, 4)).Float64
+}
+
+// TestReplayWatchedLife (G14): the same of a life with suspicions, verdicts,
+// healings and proofs of media.
+func TestReplayWatchedLife(t *testing.T) {
+	config := func() *Config {
+		cfg := testConfig()
+		watchedConfig(cfg)
+		return cfg
+	}
+	if *rewrite {
+		var b bytes.Buffer
+		for _, rec := range watchedLife() {
+			text, err := json.Marshal(rec)
+			require.NoError(t, err)
+			b.Write(append(text, '\n'))
+		}
+		require.NoError(t, os.WriteFile(watchedFile, b.Bytes(), 0o644))
+	}
+	text, err := os.ReadFile(watchedFile)
+	require.NoError(t, err)
+	log := readLog(t, text)
+	got := replay(t, config(), log)
+	if *rewrite {
+		require.NoError(t, os.WriteFile(watchedEffectsFile, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(watchedEffectsFile)
+	require.NoError(t, err)
+	require.NoError(t, firstDifference(string(want), got))
+	assert.Equal(t, got, replay(t, config(), log), "and gives them again")
+	for name, n := range map[string]int{
+		"LinkSuspected": 7, "LinkCleared": 2, "LinkDead": 5, "LinkHealed": 3, "MediaProven": 1, "Stopped": 1,
+	} {
+		assert.GreaterOrEqual(t, strings.Count(got, `"event":"`+name+`"`), n, name)
+	}
 	t.Logf("%d inputs", len(log))
 }
 
