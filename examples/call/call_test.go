@@ -18,10 +18,14 @@ import (
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
-// TestMain lets the test binary be the server process that is killed.
+// TestMain lets the test binary be the server process that is killed, and the
+// client process that is stopped.
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(serveEnv); addr != "" {
 		exit(serve(context.Background(), os.Stdout, addr))
+	}
+	if url := os.Getenv(connectEnv); url != "" {
+		exit(connect(context.Background(), newTimeline(os.Stdout, true), url))
 	}
 	os.Exit(m.Run())
 }
