@@ -285,8 +285,13 @@ func livenessName(c observer.Liveness) string {
 		name string
 		n    uint32
 	}{
-		{"suspected", c.Suspected}, {"cleared", c.Cleared}, {"dead", c.Dead}, {"healed", c.Healed},
-		{"proven", c.Proven}, {"unproven", c.Unproven}, {"paused", c.Paused},
+		{"suspected", c.Suspected},
+		{"cleared", c.Cleared},
+		{"dead", c.Dead},
+		{"healed", c.Healed},
+		{"proven", c.Proven},
+		{"unproven", c.Unproven},
+		{"paused", c.Paused},
 	} {
 		if e.n > 0 {
 			list = append(list, fmt.Sprintf("%s:%d", e.name, e.n))

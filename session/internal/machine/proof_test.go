@@ -239,8 +239,11 @@ func TestProvingGoesOn(t *testing.T) {
 		{Kind: Reported, Status: status.New(status.OK, nil)},
 		{Kind: Reported, Status: status.New(status.IncompatibleSDP, nil)},
 		{Kind: Reported, Status: status.New(status.EncodedTransformManagerFailed, nil)},
-		{Kind: Doubted, Layer: status.LayerMedia}, {Kind: Present}, {Kind: CannotPing},
-		{Kind: Probed, ID: lastProbe(r.m) + 1}, {Kind: Sampled, Sample: &health.Sample{}},
+		{Kind: Doubted, Layer: status.LayerMedia},
+		{Kind: Present},
+		{Kind: CannotPing},
+		{Kind: Probed, ID: lastProbe(r.m) + 1},
+		{Kind: Sampled, Sample: &health.Sample{}},
 		{Kind: Sampled, Heard: Heard{Signaling: r.now.Mono}},
 	} {
 		in.Epoch = r.m.epoch
