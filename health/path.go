@@ -2,7 +2,6 @@ package health
 
 import (
 	"math"
-	"math/bits"
 	"time"
 )
 
@@ -125,15 +124,6 @@ func (p *path) resumed() {
 
 // mostTimeout is the longest retransmission timeout of a usual system.
 const mostTimeout = 2 * time.Minute
-
-// waiting counts the probes that wait for an answer.
-func (p *path) waiting() int {
-	n := int(p.last - p.settled)
-	for id := p.settled + 1; id <= p.last; id++ {
-		n -= bits.OnesCount32(p.answered & (1 << (id % probeRing)))
-	}
-	return n
-}
 
 // note takes in a round trip and marks the path if it is slow. The fastest one
 // rises slowly, so that a longer path becomes the usual one.

@@ -314,7 +314,7 @@ func (d *Detector) nextTick(now time.Duration) time.Duration {
 		next = min(next, d.probeDue)
 	}
 	if d.canPing && !d.ping.waiting {
-		next = min(next, max(d.pingDue(), now+1))
+		next = min(next, max(d.pingDue(), later(now, 1)))
 	}
 	for _, at := range d.limitsAhead() {
 		if at > now {
