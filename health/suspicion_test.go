@@ -460,3 +460,16 @@ func TestWorstCaseDetection(t *testing.T) {
 	assert.Equal(t, standard.Probed.BothDead+more, longer(func(c *DetectorConfig) { c.BothSilence += more }).Probed.BothDead)
 	assert.Equal(t, standard.Unprobed.MediaDead+more, longer(func(c *DetectorConfig) { c.QuietMediaSilence += more }).Unprobed.MediaDead)
 }
+
+// TestReviveForgetsDoubts of what has come back, and of nothing else.
+func TestReviveForgetsDoubts(t *testing.T) {
+	for doubted, left := range map[Layers]bool{Media: false, Signaling: true} {
+		w := clean(20 * ms)
+		w.mediaIn, w.mediaOut = true, true
+		_, _ = w.verdict(t, time.Minute)
+		w.d.Doubt(w.now, doubted)
+		w.d.HeardMedia(w.now)
+		w.d.Revive(w.now)
+		assert.Equal(t, left, w.d.Diagnose(w.now, 0).Doubt, doubted.String())
+	}
+}
