@@ -37,11 +37,14 @@ func (x *exploration) choices(w *world) []choice {
 }
 
 // spells are the passing of time on a link that is watched, while one layer
-// answers, or none.
+// answers, or none; or a sleep so short that no other deadline has passed.
 func (x *exploration) spells(w *world) (list []choice) {
 	if !w.m.watching() {
 		return nil
 	}
+	nap := w.now
+	nap.Wall = nap.Wall.Add(8 * time.Hour)
+	list = append(list, choice{name: "a tick after a sleep at once", at: nap, in: Input{Kind: Tick}})
 	for alive := range health.Both {
 		list = append(list, choice{
 			name: fmt.Sprintf("a while with %s alive", alive), at: w.now, in: Input{Kind: Tick}, lasts: true, alive: alive,
@@ -53,8 +56,10 @@ func (x *exploration) spells(w *world) (list []choice) {
 // longestSpell bounds a spell, in deadlines.
 const longestSpell = 200
 
-// spell lets time pass until something is told.
+// spell lets time pass until something is told, or suspected by a link of which
+// nothing is told yet.
 func (w *world) spell(alive health.Layers, note func([]Effect)) error {
+	suspicious := w.watched().suspicious
 	for range longestSpell {
 		at, ok := w.m.Deadline()
 		if !ok {
@@ -77,7 +82,7 @@ func (w *world) spell(alive health.Layers, note func([]Effect)) error {
 			note(more)
 			told = told || len(find(more, Notify)) > 0
 		}
-		if told {
+		if told || w.watched().suspicious != suspicious {
 			return nil
 		}
 	}

@@ -24,6 +24,7 @@ func coarse(c *Config) {
 	d := &c.Health.Detector
 	d.ProbeEvery, d.ProbeFast, d.CleanFor = time.Second, time.Second/2, 6*time.Second
 	d.Suspicion = 2 * time.Second
+	c.ProofTimeout = 5 * time.Second // long enough for signaling to become suspicious
 }
 
 // noPinger leaves the pings to the detector.

@@ -238,8 +238,8 @@ func TestExplore(t *testing.T) {
 	if raceEnabled {
 		return
 	}
-	assert.Greater(t, states, 40_000, "the exploration has shrunk")
-	assert.Greater(t, edges, 3_000_000, "the exploration has shrunk")
+	assert.Greater(t, states, 75_000, "the exploration has shrunk")
+	assert.Greater(t, edges, 6_000_000, "the exploration has shrunk")
 	for _, name := range reachable() {
 		assert.True(t, seen[name], "%s was never met", name)
 	}

@@ -551,7 +551,7 @@ func TestWalkGolden(t *testing.T) {
 		n += len(probes(s.arrive(transitions).m))
 	}
 	t.Logf("%d situations, %d inputs", len(situations), n)
-	assert.Greater(t, n, 40_000, "the walk has shrunk")
+	assert.Greater(t, n, 80_000, "the walk has shrunk")
 }
 
 // TestWalkCoversEveryPhase makes sure that no pair of state and phase which the
