@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,7 +94,7 @@ func TestDetectDeaths(t *testing.T) {
 func dyingCall(t *testing.T, d death, seed uint64) (took []time.Duration) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	delay := time.Duration(r.IntN(300)) * time.Millisecond
-	h := newHourOn(t, delay, hourPacket, r.Float64)
+	h := newHourOn(t, delay, hourPacket, losses(seed))
 	h.server.Silence(attendee, r.IntN(2) == 0)
 	require.NoError(t, h.s.Start(t.Context()))
 	at := time.Duration(0)
@@ -117,6 +118,17 @@ func dyingCall(t *testing.T, d death, seed uint64) (took []time.Duration) {
 	h.close()
 	h.rec.Check(t)
 	return took
+}
+
+// losses decides about packets, for the many goroutines that send them.
+func losses(seed uint64) func() float64 {
+	var mu sync.Mutex
+	r := rand.New(rand.NewPCG(seed, 5))
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.Float64()
+	}
 }
 
 // back waits until the session is connected again.
@@ -179,7 +191,7 @@ func TestHealthyHours(t *testing.T) {
 
 func healthyCall(t *testing.T, c healthy, span time.Duration, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 4))
-	h := newHourOn(t, time.Duration(5+r.IntN(100))*time.Millisecond, c.pace, r.Float64)
+	h := newHourOn(t, time.Duration(5+r.IntN(100))*time.Millisecond, c.pace, losses(seed))
 	h.server.Silence(attendee, c.silent)
 	require.NoError(t, h.s.Start(t.Context()))
 	for time.Since(h.began) < span {

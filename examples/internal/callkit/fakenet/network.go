@@ -2,6 +2,7 @@ package fakenet
 
 import (
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,8 +37,13 @@ type Network struct {
 	darkClient, darkServer atomic.Bool
 }
 
+// making guards the making of networks: vnet numbers its hosts without a lock.
+var making sync.Mutex
+
 // NewNetwork starts a network that takes delay to carry a packet. Close ends it.
 func NewNetwork(delay time.Duration) (*Network, error) {
+	making.Lock()
+	defer making.Unlock()
 	r, err := vnet.NewRouter(&vnet.RouterConfig{
 		CIDR: "192.0.2.0/24", MinDelay: delay, LoggerFactory: logging.NewDefaultLoggerFactory(),
 	})
