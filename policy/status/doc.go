@@ -10,7 +10,8 @@
 //
 // A [Status] is one observation: a code together with the layer it concerns,
 // the number seen on the wire and the underlying error. It is an error too and
-// unwraps to its code and its cause.
+// unwraps to its code and its cause. A [Directive] in it says what the server
+// asks of whoever tries again; [ParseRetryAfter] reads the commonest wish.
 //
 // Each code has a fixed row of properties: whether it is final
 // ([Code.Terminal]), a failure ([Code.Failure]) or an audio connection failure

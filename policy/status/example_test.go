@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/holdfast-go/holdfast/policy/status"
 )
@@ -99,4 +100,15 @@ func ExampleStatus_MarshalJSON() {
 	data, _ := json.Marshal(s)
 	fmt.Println(string(data))
 	// Output: {"code":"SignalingChannelClosedUnexpectedly","layer":"signaling","wire":1001,"shared":true,"cause":"server going away"}
+}
+
+// A server that is too busy to take a client back says for how long.
+func ExampleParseRetryAfter() {
+	st := status.FromSignaling(503)
+	if after, ok := status.ParseRetryAfter("30", time.Now()); ok {
+		st.Directive = &status.Directive{RetryAfter: after}
+	}
+	fmt.Println(st)
+	// Output:
+	// SignalingInternalServerError (12) from wire 503: a server fault prevented or broke signaling; the network may be behind it; asks to retry after 30s
 }

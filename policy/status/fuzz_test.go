@@ -65,6 +65,8 @@ func FuzzStatusJSON(f *testing.F) {
 		`{}`, `null`, `{"code":5}`, `{"code":"Code(99)","layer":"Layer(-3)"}`, `{"code":null,"cause":""}`,
 		`{"code":"MeetingEnded","layer":"signaling","wire":4410,"shared":true,"permanent":true,"cause":"text"}`,
 		`{"code":"Left","cause":"\ud800<&>"}`, `{"wire":1e3}`,
+		`{"directive":{}}`, `{"directive":{"retryAfter":-9223372036854775808,"recovery":"Recovery(4)"}}`,
+		`{"code":12,"directive":{"retryAfter":30000000000,"recovery":"resume","endpoint":"wss://\ud800"},"cause":"x"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -95,6 +97,7 @@ func FuzzWireMappings(f *testing.F) {
 		for _, s := range []Status{FromSignaling(wire), FromAudio(wire), closed, failed} {
 			require.True(t, s.Code.Known())
 			require.Nil(t, s.Cause)
+			require.Nil(t, s.Directive)
 			require.False(t, s.Permanent)
 			require.NotEmpty(t, s.Error())
 			require.NotEqual(t, OK, s.Code.Public())

@@ -25,8 +25,13 @@ type Status struct {
 	// a server that goes away. Whoever retries it should spread out.
 	Shared bool
 	// Permanent means that the transport knows that a retry is useless,
-	// whatever the code says.
+	// whatever the code says; a server that asks not to be tried again is one
+	// reason.
 	Permanent bool
+	// Directive is what the server asks of whoever tries again, nil if it asks
+	// for nothing. It is shared by all copies of the status, so it is never
+	// written once it is part of one.
+	Directive *Directive
 	// Cause is the error behind the status, nil if there is none. In JSON only
 	// its text survives.
 	Cause error
@@ -36,13 +41,14 @@ type Status struct {
 func New(c Code, cause error) Status { return Status{Code: c, Cause: cause} }
 
 // Error returns one line for a log: the code's name and number, the number on
-// the wire if there was one, the code's detail, and the cause if there is one.
+// the wire if there was one, the code's detail, what the server asks for if it
+// does, and the cause if there is one.
 func (s Status) Error() string {
 	text := s.Code.label()
 	if s.Wire != 0 {
 		text += fmt.Sprintf(" from wire %d", s.Wire)
 	}
-	text += ": " + s.Code.Detail()
+	text += ": " + s.Code.Detail() + s.Directive.clause()
 	if s.Cause != nil {
 		text += ": " + s.Cause.Error()
 	}
@@ -88,12 +94,12 @@ func (s Status) Unexplained() bool {
 // omitzero leave the status out.
 func (s Status) IsZero() bool {
 	return s.Code == OK && s.Layer == LayerUnknown && s.Wire == 0 &&
-		!s.Shared && !s.Permanent && s.Cause == nil
+		!s.Shared && !s.Permanent && s.Directive == nil && s.Cause == nil
 }
 
 // LogValue returns the status as a group with the attributes code, layer,
-// wire, shared, permanent and cause; all but the code are left out where they
-// say nothing. The layer is that of Where.
+// wire, shared, permanent, directive (a group) and cause; all but the code are
+// left out where they say nothing. The layer is that of Where.
 func (s Status) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("code", s.Code.String())}
 	if where := s.Where(); where != LayerUnknown {
@@ -107,6 +113,9 @@ func (s Status) LogValue() slog.Value {
 	}
 	if s.Permanent {
 		attrs = append(attrs, slog.Bool("permanent", true))
+	}
+	if s.Directive != nil {
+		attrs = append(attrs, slog.Attr{Key: "directive", Value: s.Directive.LogValue()})
 	}
 	if s.Cause != nil {
 		attrs = append(attrs, slog.String("cause", s.Cause.Error()))

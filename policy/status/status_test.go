@@ -119,6 +119,7 @@ func TestIsZero(t *testing.T) {
 	assert.True(t, Status{}.IsZero())
 	for _, s := range []Status{
 		{Code: Left}, {Layer: LayerMedia}, {Wire: 1}, {Shared: true}, {Permanent: true}, {Cause: errDial},
+		{Directive: &Directive{}},
 	} {
 		assert.False(t, s.IsZero(), "%+v", s)
 	}
