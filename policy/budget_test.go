@@ -15,12 +15,12 @@ func TestBudgetWithAForgottenField(t *testing.T) {
 		names []string
 	}{
 		{Budget{}, nil},
-		{Budget{NoLimit, NoLimit, NoLimit}, nil},
-		{Budget{0, NoLimit, NoLimit}, nil},
-		{Budget{time.Minute, NoLimit, 3}, nil},
+		{Budget{Elapsed: NoLimit, Idle: NoLimit, Attempts: NoLimit}, nil},
+		{Budget{Elapsed: 0, Idle: NoLimit, Attempts: NoLimit}, nil},
+		{Budget{Elapsed: time.Minute, Idle: NoLimit, Attempts: 3}, nil},
 		{Budget{Elapsed: time.Minute}, []string{"Budget.Idle", "Budget.Attempts"}},
 		{Budget{Attempts: 3}, []string{"Budget.Elapsed", "Budget.Idle"}},
-		{Budget{time.Minute, time.Minute, 0}, []string{"Budget.Attempts"}},
+		{Budget{Elapsed: time.Minute, Idle: time.Minute, Attempts: 0}, []string{"Budget.Attempts"}},
 	} {
 		err := Policy{Budget: tt.b}.Validate()
 		assert.Equal(t, tt.names == nil, err == nil, "%+v: %v", tt.b, err)

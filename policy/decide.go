@@ -1,13 +1,15 @@
 package policy
 
 import (
+	"math"
 	"time"
 
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
 // Decide says what to do about f at now, under p and the accounts r. It changes r
-// only by drawing a delay, for a Retry or to learn that the backoff gives up.
+// only by drawing a delay, for a Retry or to learn that the backoff gives up, and
+// by what a server asked the client to wait, which is not the client's time.
 // Counting attempts, starting clocks and carrying the decision out is the
 // caller's part. It is for the goroutine that owns r.
 func Decide(p *Policy, f Facts, r *Retries, now time.Duration) Decision {
@@ -23,6 +25,7 @@ type rule struct {
 
 // inquiry is what the rules may ask. Only the rule "backoff" changes anything.
 type inquiry struct {
+	policy  *Policy
 	facts   Facts
 	class   Class
 	retries *Retries
@@ -45,7 +48,7 @@ func rulesFor(table inSession) []rule {
 }
 
 func decideWith(rules []rule, p *Policy, f Facts, r *Retries, now time.Duration) Decision {
-	c := inquiry{facts: f, class: p.Classes.Of(f.Status.Code), retries: r, now: now}
+	c := inquiry{policy: p, facts: f, class: p.Classes.Of(f.Status.Code), retries: r, now: now}
 	d := Decision{
 		Status:   f.Status,
 		Left:     r.Left(now),
@@ -75,11 +78,30 @@ func stopAsked(c *inquiry, d *Decision) bool {
 // terminal: a final code is never retried in any phase (divergence 7.1), nor is
 // what the transport calls permanent, whatever its code.
 func terminal(c *inquiry, d *Decision) bool {
-	if c.class != Terminal && !d.Status.Permanent {
+	if !c.final() {
 		return false
 	}
 	d.Action = Stop
+	if c.class != Terminal && !d.Status.Permanent { // the credentials, then
+		d.Status = status.Status{Code: status.AudioAuthenticationRejected, Layer: d.Status.Where(), Wire: d.Status.Wire, Cause: d.Status}
+	}
 	return true
+}
+
+// final: rejected credentials are not, as long as others can be had; nor is an
+// answer that says no more than 401, which a server may give that has only just
+// started (see Budget.Rejections).
+func (c *inquiry) final() bool {
+	r := &c.facts.Recovery
+	switch {
+	case c.facts.Status.Permanent:
+		return true
+	case r.Rejected && over(r.Rejections, c.policy.Budget.Rejections):
+		return true
+	case r.Rejected && r.Renewable && c.facts.Status.Code == status.AudioAuthenticationRejected:
+		return false
+	}
+	return c.class == Terminal
 }
 
 // budgetOver: no attempt is allowed any more, and the session ends with the
@@ -89,16 +111,62 @@ func budgetOver(c *inquiry, d *Decision) bool {
 	return stopIfRefused(d)
 }
 
-// chooseLevel: every outage is a full rejoin, as in the reference.
-func chooseLevel(_ *inquiry, d *Decision) bool {
-	d.Level = Rejoin
-	return false
+// chooseLevel: the lowest one that mends the damage. The next one after a level
+// that has failed is tried at once, unless the server asked for time.
+func chooseLevel(c *inquiry, d *Decision) bool {
+	r := c.facts.Recovery
+	d.Level = c.policy.Ladder.LevelFor(c.facts.Status, r)
+	if r.At == 0 || d.Level <= r.At || c.asked() > 0 {
+		return false
+	}
+	d.Action = Retry
+	return true
 }
 
-// drawDelay: a backoff that gives up ends the session like a budget.
+// asked is how long the server asks to be left alone, within what is granted.
+func (c *inquiry) asked() time.Duration {
+	if d := c.facts.Status.Directive; d != nil {
+		return max(min(d.RetryAfter, c.policy.MaxRetryAfter), 0)
+	}
+	return 0
+}
+
+// drawDelay: a backoff that gives up ends the session like a budget. What a
+// server asks for is added to the budget: it is the server's time.
 func drawDelay(c *inquiry, d *Decision) bool {
-	d.Delay, d.Refusal = c.retries.Delay()
+	asked := c.asked()
+	d.Delay, d.Refusal = c.retries.DelayFor(c.cause(d.Level, asked))
+	if d.Refusal == RefusedNot && asked > 0 {
+		d.Delay = asked + min(d.Delay, math.MaxInt64-asked)
+		c.retries.Grant(d.Delay)
+	}
 	return stopIfRefused(d)
+}
+
+// cause is what the delay depends on.
+func (c *inquiry) cause(level Level, asked time.Duration) Cause {
+	st, r := c.facts.Status, c.facts.Recovery
+	cause := Cause{
+		First: c.retries.Attempts() == 0 && r.At == 0, Light: level == RestartMedia,
+		Refused: st.Wire != 0 && shared(st), Elapsed: c.retries.Elapsed(c.now), Asked: asked,
+	}
+	switch {
+	case r.Local:
+		cause.Reach = ReachLocal
+	case shared(st):
+		cause.Reach = ReachShared
+	}
+	return cause
+}
+
+// shared reports whether other clients suffer the same at the same moment: what
+// says so itself, and a server that says that it is in trouble.
+func shared(st status.Status) bool {
+	switch st.Code {
+	case status.AudioInternalServerError, status.AudioServiceUnavailable, status.SignalingInternalServerError:
+		return st.Shared || st.Wire != 0
+	}
+	return st.Shared
 }
 
 func stopIfRefused(d *Decision) bool {

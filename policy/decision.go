@@ -85,7 +85,7 @@ const (
 	RuleTerminal  Rule = "terminal"   // the status is final
 	RuleInSession Rule = "in-session" // no attempt is needed
 	RuleBudget    Rule = "budget"     // no attempt is allowed any more
-	RuleLevel     Rule = "level"      // chooses the level; settles nothing by itself
+	RuleLevel     Rule = "level"      // a level has failed: the next one, at once
 	RuleBackoff   Rule = "backoff"    // the backoff gave up
 	RuleDelay     Rule = "delay"      // an attempt, after a delay
 )
@@ -101,6 +101,8 @@ type Facts struct {
 	Lost bool `json:"lost,omitempty"`
 	// Status is what was learned.
 	Status status.Status `json:"status"`
+	// Recovery is what is known of the outage.
+	Recovery Recovery `json:"recovery,omitzero"`
 }
 
 // Decision is what to do, why, and on what grounds. What an earlier rule found
@@ -119,7 +121,8 @@ type Decision struct {
 	Status status.Status `json:"status"`
 	// Level is the level of the attempt; set from the rule "level" on.
 	Level Level `json:"level"`
-	// Delay is the wait before the attempt, never below 0; 0 unless Retry.
+	// Delay is the wait before the attempt, never below 0; 0 unless Retry, and for an
+	// attempt at the level above one that has failed.
 	Delay time.Duration `json:"delay"`
 	// ViewOnly and WithoutTransforms ask for that in the coming attempt.
 	ViewOnly          bool `json:"viewOnly"`

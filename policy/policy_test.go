@@ -14,8 +14,15 @@ import (
 func TestDefault(t *testing.T) {
 	p := Default()
 	require.NoError(t, p.Validate())
-	assert.Equal(t, Budget{Elapsed: 300 * time.Second, Idle: NoLimit, Attempts: NoLimit}, p.Budget)
+	assert.Equal(t, Budget{
+		Elapsed: 300 * time.Second, Idle: NoLimit, Attempts: NoLimit, Extension: 600 * time.Second, Rejections: 5,
+	}, p.Budget)
 	assert.Equal(t, 10*time.Second, p.StableAfter)
+	assert.Equal(t, 300*time.Second, p.MaxRetryAfter)
+	assert.Equal(t, Ladder{
+		RestartMedia: Rung{Timeout: 5 * time.Second, Attempts: 1},
+		Resume:       Rung{Timeout: 10 * time.Second, Attempts: 2, Window: 120 * time.Second},
+	}, p.Ladder)
 	assert.Equal(t, Terminal, p.Classes.Of(status.MeetingEnded))
 }
 

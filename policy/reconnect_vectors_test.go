@@ -311,7 +311,7 @@ func TestVectorsReconnect(t *testing.T) {
 // that were already drawn from.
 func TestScriptedIsABackOff(t *testing.T) {
 	var bo backoff.BackOff = &scripted{delays: []float64{1, 2, 3}}
-	r := NewRetries(Budget{NoLimit, NoLimit, NoLimit}, bo)
+	r := NewRetries(Budget{Elapsed: NoLimit, Idle: NoLimit, Attempts: NoLimit}, bo)
 	for _, want := range []time.Duration{1, 2, 3, 1} {
 		delay, why := r.Next(0)
 		assert.Equal(t, RefusedNot, why)

@@ -17,21 +17,22 @@ type Retries struct {
 	budget  Budget
 	backOff backoff.BackOff // nil only in the zero value
 
-	outage   clock // started by Begin; later losses leave it alone
-	silence  clock // started anew by every Alive
-	attempts int   // counted by Attempt
-	disabled bool  // until the next period
+	outage   clock         // started by Begin; later losses leave it alone
+	silence  clock         // started anew by every Alive
+	granted  time.Duration // of the period, on top of Budget.Elapsed and Budget.Idle
+	attempts int           // counted by Attempt
+	disabled bool          // until the next period
 
 	// drawn is whether the backoff was asked since its last reset.
 	drawn bool
 }
 
 // NewRetries opens the accounts under budget b with the delays of bo, which from
-// then on belongs to them. A nil bo stands for the full jitter of Default with
+// then on belongs to them. A nil bo stands for the backoff of Default with
 // random numbers of its own.
 func NewRetries(b Budget, bo backoff.BackOff) Retries {
 	if bo == nil {
-		bo = defaultBackOff(nil)
+		bo = newAdaptive(nil)
 	}
 	return Retries{budget: b, backOff: bo}
 }
@@ -63,6 +64,26 @@ func (r *Retries) Living() bool { return r.silence.running }
 // Attempt counts an attempt that has started.
 func (r *Retries) Attempt() { r.attempts++ }
 
+// Refund takes one counted attempt back: it turned out that it could not be made.
+func (r *Retries) Refund() { r.attempts = max(r.attempts-1, 0) }
+
+// Grant adds to both clocks of the budget what a live server has asked the client
+// to wait, as far as Budget.Extension allows in one period. It is a sign of life.
+func (r *Retries) Grant(d time.Duration) {
+	if ext := r.budget.Extension; ext >= 0 {
+		d = min(d, ext-r.granted)
+	}
+	r.granted += max(min(d, math.MaxInt64-r.granted), 0)
+}
+
+// limited adds what was granted to a limit.
+func (r *Retries) limited(limit time.Duration) time.Duration {
+	if limit < 0 || limit > math.MaxInt64-r.granted {
+		return limit
+	}
+	return limit + r.granted
+}
+
 // Attempts gives the number of attempts counted in this budget period.
 func (r *Retries) Attempts() int { return r.attempts }
 
@@ -75,9 +96,9 @@ func (r *Retries) Refuse(now time.Duration) Refusal {
 	switch {
 	case r.disabled:
 		return RefusedDisabled
-	case over(r.outage.spent(now), r.budget.Elapsed):
+	case over(r.outage.spent(now), r.limited(r.budget.Elapsed)):
 		return RefusedElapsed
-	case over(r.silence.spent(now), r.budget.Idle):
+	case over(r.silence.spent(now), r.limited(r.budget.Idle)):
 		return RefusedIdle
 	case over(r.attempts, r.budget.Attempts):
 		return RefusedAttempts
@@ -85,17 +106,31 @@ func (r *Retries) Refuse(now time.Duration) Refusal {
 	return RefusedNot
 }
 
-// Delay asks the backoff, and nothing else, how long to wait before the next
-// attempt. The answer is RefusedNot or RefusedBackoff. A delay below 0 other than
-// backoff.Stop counts as 0.
-func (r *Retries) Delay() (time.Duration, Refusal) {
+// Delay is DelayFor a cause of which nothing is known.
+func (r *Retries) Delay() (time.Duration, Refusal) { return r.DelayFor(Cause{}) }
+
+// DelayFor asks the backoff, and nothing else, how long to wait before the next
+// attempt; one that is CauseAware is told the cause. The answer is RefusedNot or
+// RefusedBackoff. A delay below 0 other than backoff.Stop counts as 0.
+func (r *Retries) DelayFor(c Cause) (time.Duration, Refusal) {
 	r.drawn = true
-	delay := r.delays().NextBackOff()
+	delay := r.next(c)
 	if delay == backoff.Stop {
 		return 0, RefusedBackoff
 	}
 	return max(delay, 0), RefusedNot
 }
+
+func (r *Retries) next(c Cause) time.Duration {
+	if aware, ok := r.delays().(CauseAware); ok {
+		return aware.NextFor(c)
+	}
+	return r.delays().NextBackOff()
+}
+
+// Calm has the backoff begin with its first delay again, and leaves all else as
+// it is: what the delays have grown for is over, as on another network.
+func (r *Retries) Calm() { r.delays().Reset() }
 
 // Next is Refuse and then, unless it refuses, Delay. So a refused call leaves the
 // backoff and its random numbers untouched.
@@ -109,8 +144,8 @@ func (r *Retries) Next(now time.Duration) (delay time.Duration, why Refusal) {
 // Left gives what the budget has left at now. Disable does not show in it.
 func (r *Retries) Left(now time.Duration) Left {
 	return Left{
-		Elapsed:  remaining(r.outage.spent(now), r.budget.Elapsed),
-		Idle:     remaining(r.silence.spent(now), r.budget.Idle),
+		Elapsed:  remaining(r.outage.spent(now), r.limited(r.budget.Elapsed)),
+		Idle:     remaining(r.silence.spent(now), r.limited(r.budget.Idle)),
 		Attempts: remaining(r.attempts, r.budget.Attempts),
 	}
 }
@@ -120,7 +155,7 @@ func (r *Retries) Left(now time.Duration) Left {
 // limit. Budget.Idle has no such end: as in the reference, it counts when a
 // retry is decided on, and an attempt that was granted then keeps its time.
 func (r *Retries) Deadline() (at time.Duration, ok bool) {
-	return r.outage.end(r.budget.Elapsed)
+	return r.outage.end(r.limited(r.budget.Elapsed))
 }
 
 // Disable refuses every attempt until Restart or Reset (reference).

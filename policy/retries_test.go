@@ -44,11 +44,11 @@ func TestRetriesRefuse(t *testing.T) {
 		{"disabled first", all, []func(*Retries){begun, alive, attempts(2), (*Retries).Disable}, limit, RefusedDisabled},
 		{"elapsed before idle", all, []func(*Retries){begun, alive, attempts(2)}, limit, RefusedElapsed},
 		{"idle before attempts", all, []func(*Retries){alive, attempts(2)}, limit, RefusedIdle},
-		{"no elapsed time", Budget{0, NoLimit, NoLimit}, nil, 0, RefusedElapsed},
-		{"no idle time", Budget{NoLimit, 0, NoLimit}, nil, 0, RefusedIdle},
-		{"no attempts", Budget{NoLimit, NoLimit, 0}, nil, 0, RefusedAttempts},
-		{"no limits", Budget{NoLimit, NoLimit, NoLimit}, []func(*Retries){begun, alive, attempts(9)}, math.MaxInt64, RefusedNot},
-		{"any negative number is no limit", Budget{-7, math.MinInt64, -9}, []func(*Retries){begun, alive, attempts(9)}, math.MaxInt64, RefusedNot},
+		{"no elapsed time", Budget{Elapsed: 0, Idle: NoLimit, Attempts: NoLimit}, nil, 0, RefusedElapsed},
+		{"no idle time", Budget{Elapsed: NoLimit, Idle: 0, Attempts: NoLimit}, nil, 0, RefusedIdle},
+		{"no attempts", Budget{Elapsed: NoLimit, Idle: NoLimit, Attempts: 0}, nil, 0, RefusedAttempts},
+		{"no limits", Budget{Elapsed: NoLimit, Idle: NoLimit, Attempts: NoLimit}, []func(*Retries){begun, alive, attempts(9)}, math.MaxInt64, RefusedNot},
+		{"any negative number is no limit", Budget{Elapsed: -7, Idle: math.MinInt64, Attempts: -9}, []func(*Retries){begun, alive, attempts(9)}, math.MaxInt64, RefusedNot},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func (c *counting) NextBackOff() time.Duration { c.asked++; return time.Second }
 func (c *counting) Reset()                     {}
 
 func TestRetriesBegin(t *testing.T) {
-	r := NewRetries(Budget{10, NoLimit, NoLimit}, constant(0))
+	r := NewRetries(Budget{Elapsed: 10, Idle: NoLimit, Attempts: NoLimit}, constant(0))
 	assert.Zero(t, r.Elapsed(99))
 	r.Begin(5)
 	r.Begin(9) // a further loss belongs to the same period
@@ -91,7 +91,7 @@ func TestRetriesBegin(t *testing.T) {
 }
 
 func TestRetriesAliveStartsAnew(t *testing.T) {
-	r := NewRetries(Budget{NoLimit, 10, NoLimit}, constant(0))
+	r := NewRetries(Budget{Elapsed: NoLimit, Idle: 10, Attempts: NoLimit}, constant(0))
 	assert.False(t, r.Living())
 	r.Alive(0)
 	r.Alive(8)
@@ -113,7 +113,7 @@ func TestRetriesNewPeriod(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := NewRetries(Budget{10, 10, 3}, &FullJitter{Fixed: 0, Short: 2000, Long: 99999, Random: func() float64 { return 0.5 }})
+			r := NewRetries(Budget{Elapsed: 10, Idle: 10, Attempts: 3}, &FullJitter{Fixed: 0, Short: 2000, Long: 99999, Random: func() float64 { return 0.5 }})
 			r.Begin(0)
 			r.Alive(0)
 			r.Attempt()
@@ -153,7 +153,7 @@ func TestRetriesDelay(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := NewRetries(Budget{NoLimit, NoLimit, NoLimit}, constant(tt.backOff))
+			r := NewRetries(Budget{Elapsed: NoLimit, Idle: NoLimit, Attempts: NoLimit}, constant(tt.backOff))
 			delay, why := r.Next(0)
 			assert.Equal(t, tt.want, delay)
 			assert.Equal(t, tt.why, why)
@@ -186,21 +186,21 @@ func TestRetriesLeftAndDeadline(t *testing.T) {
 }
 
 func TestRetriesSomeLimits(t *testing.T) {
-	r := NewRetries(Budget{-5, -6, -7}, constant(0))
+	r := NewRetries(Budget{Elapsed: -5, Idle: -6, Attempts: -7}, constant(0))
 	r.Begin(0)
 	r.Alive(0)
 	_, limited := r.Deadline()
 	assert.False(t, limited)
 	assert.Equal(t, Left{NoLimit, NoLimit, NoLimit}, r.Left(time.Hour))
 
-	idleOnly := NewRetries(Budget{NoLimit, 50, NoLimit}, constant(0))
+	idleOnly := NewRetries(Budget{Elapsed: NoLimit, Idle: 50, Attempts: NoLimit}, constant(0))
 	idleOnly.Begin(0)
 	idleOnly.Alive(7)
 	_, limited = idleOnly.Deadline()
 	assert.False(t, limited)
 	assert.Equal(t, RefusedIdle, idleOnly.Refuse(57))
 
-	nothing := NewRetries(Budget{0, NoLimit, NoLimit}, constant(0))
+	nothing := NewRetries(Budget{Elapsed: 0, Idle: NoLimit, Attempts: NoLimit}, constant(0))
 	nothing.Begin(9)
 	at, limited := nothing.Deadline()
 	assert.True(t, limited, "a limit of nothing is a limit")
@@ -210,7 +210,7 @@ func TestRetriesSomeLimits(t *testing.T) {
 // TestRetriesFarDeadline: the largest duration, a common way to say "for ever",
 // must not wrap round into the past.
 func TestRetriesFarDeadline(t *testing.T) {
-	r := NewRetries(Budget{math.MaxInt64, NoLimit, NoLimit}, constant(0))
+	r := NewRetries(Budget{Elapsed: math.MaxInt64, Idle: NoLimit, Attempts: NoLimit}, constant(0))
 	r.Begin(time.Hour)
 	at, limited := r.Deadline()
 	assert.True(t, limited)
@@ -244,7 +244,7 @@ func TestRetriesWithoutBackOff(t *testing.T) {
 
 // TestRetriesCopy: a copy has accounts of its own.
 func TestRetriesCopy(t *testing.T) {
-	r := NewRetries(Budget{100, 100, 5}, constant(3))
+	r := NewRetries(Budget{Elapsed: 100, Idle: 100, Attempts: 5}, constant(3))
 	r.Begin(0)
 	c := r
 	r.Disable()
@@ -303,7 +303,7 @@ func TestDeadServerEnds(t *testing.T) {
 		// Delays of 0.5, 1, 2, 2.5, 2.5 … seconds: the seventh attempt ends at
 		// 118.5 s, and the deadline comes before the next delay is over.
 		{"reference", Reference().Budget, 7, 120 * time.Second, RuleBudget},
-		{"attempts", Budget{NoLimit, NoLimit, 3}, 3, 48500 * time.Millisecond, RuleBudget},
+		{"attempts", Budget{Elapsed: NoLimit, Idle: NoLimit, Attempts: 3}, 3, 48500 * time.Millisecond, RuleBudget},
 		{"nothing allowed", Budget{}, 0, 0, RuleBudget},
 	}
 	for _, tt := range tests {
@@ -366,7 +366,7 @@ func FuzzRetries(f *testing.F) {
 			return
 		}
 		bo := &counting{}
-		b := Budget{time.Duration(elapsed), time.Duration(idle), attempts}
+		b := Budget{Elapsed: time.Duration(elapsed), Idle: time.Duration(idle), Attempts: attempts}
 		r := NewRetries(b, bo)
 		plain := plainAccounts{budget: b}
 		var now time.Duration

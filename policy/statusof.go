@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"syscall"
 
 	"github.com/cenkalti/backoff/v4"
 
@@ -11,7 +12,9 @@ import (
 // StatusOf says what the error of a transport means: the status.Status inside it,
 // else the status.Code inside it, else TaskFailed. So a cancelled or expired
 // context is TaskFailed, and so is an error that carries OK, which is no reason to
-// fail. A backoff.PermanentError anywhere inside makes the status permanent.
+// fail. A backoff.PermanentError anywhere inside makes the status permanent, and
+// a refused connection (syscall.ECONNREFUSED) shared: where nobody listens, the
+// server is down for everybody.
 //
 // An error that says more than the code becomes the Cause, whole, so that
 // errors.Is and errors.As find in the status what they find in err. nil gives the
@@ -27,6 +30,7 @@ func StatusOf(err error) status.Status {
 	}
 	st := carried(err)
 	st.Permanent = st.Permanent || isPermanent
+	st.Shared = st.Shared || errors.Is(err, syscall.ECONNREFUSED)
 	return st
 }
 
