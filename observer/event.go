@@ -48,6 +48,8 @@ type AttemptStarted struct {
 	Number int `json:"number"`
 	// Level is how much is rebuilt.
 	Level policy.Level `json:"level"`
+	// Endpoint is where to; empty if the session knows of none.
+	Endpoint string `json:"endpoint,omitempty"`
 	// Cause is the last status that made the attempt necessary; zero for the
 	// very first one.
 	Cause status.Status `json:"cause,omitzero"`
@@ -66,6 +68,11 @@ type AttemptFailed struct {
 	Status status.Status `json:"status"`
 	// After is how long the attempt ran.
 	After time.Duration `json:"after"`
+	// Unsupported says that the link cannot do what was asked after all: the attempt
+	// does not count, and the next one has the same number.
+	Unsupported bool `json:"unsupported,omitempty"`
+	// Refused says that the server has refused the level.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // RetryScheduled is told when it was decided to try again.
@@ -97,12 +104,21 @@ type Reconnecting struct {
 type Outage struct {
 	// Since is when the loss was noticed.
 	Since time.Time `json:"since"`
-	// Duration runs from the loss to Connected.
+	// Duration runs from the loss to Connected, in Resyncing to that event.
 	Duration time.Duration `json:"duration"`
 	// Attempts counts the attempts begun.
 	Attempts int `json:"attempts"`
 	// Level is the one that worked; none if the link has healed by itself.
 	Level policy.Level `json:"level"`
+	// SessionKept says that the server has kept the session: what it has sent and
+	// stored meanwhile belongs to the same one. MediaKept says that the media
+	// connection is the same object with the same tracks, even if its path was
+	// renewed. Neither holds after a Rejoin.
+	SessionKept bool `json:"sessionKept,omitempty"`
+	MediaKept   bool `json:"mediaKept,omitempty"`
+	// Gap is for how long nothing came in on what was lost: from the last sign of
+	// life before the loss, if one is known, else from the loss, to Connected.
+	Gap time.Duration `json:"gap"`
 	// Healed says that the link, which was found dead, has come back by itself
 	// before anything was done to it.
 	Healed bool `json:"healed,omitempty"`

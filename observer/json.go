@@ -64,6 +64,11 @@ var readers = map[string]func(json.RawMessage) (Event, error){
 	"LinkDead":              read[LinkDead],
 	"LinkHealed":            read[LinkHealed],
 	"MediaProven":           read[MediaProven],
+	"Hinted":                read[Hinted],
+	"AttemptQueued":         read[AttemptQueued],
+	"EndpointsFound":        read[EndpointsFound],
+	"CredentialsRefreshed":  read[CredentialsRefreshed],
+	"Resyncing":             read[Resyncing],
 	"Missed":                read[Missed],
 }
 

@@ -66,7 +66,8 @@ func record(e Event) (slog.Level, string, []slog.Attr) {
 		return slog.LevelWarn, "reconnecting", []slog.Attr{slog.Any("cause", e.Cause)}
 	case Recovered:
 		return slog.LevelInfo, "recovered", []slog.Attr{
-			slog.Duration("gap", e.Outage.Duration), slog.Int("attempts", e.Outage.Attempts),
+			slog.Duration("after", e.Outage.Duration), slog.Duration("gap", e.Outage.Gap),
+			slog.String("level", e.Outage.Level.String()), slog.Int("attempts", e.Outage.Attempts),
 			slog.Any("first", e.Outage.First), slog.Any("last", e.Outage.Last),
 		}
 	case Stopped:
@@ -133,6 +134,28 @@ func recordLiveness(e Event) (slog.Level, string, []slog.Attr) {
 		return slog.LevelInfo, "link healed", []slog.Attr{slog.String("layers", e.Layers.String()), slog.Duration("after", e.After)}
 	case MediaProven:
 		return slog.LevelInfo, "media proven", []slog.Attr{slog.Duration("after", e.After)}
+	}
+	return recordRecovery(e)
+}
+
+// recordRecovery translates what surrounds the attempts.
+func recordRecovery(e Event) (slog.Level, string, []slog.Attr) {
+	switch e := e.(type) {
+	case Hinted:
+		return slog.LevelInfo, "network hint", []slog.Attr{slog.String("hint", string(e.Hint)), slog.Bool("expired", e.Expired)}
+	case AttemptQueued:
+		return slog.LevelInfo, "attempt waits for the limiter", []slog.Attr{slog.String("level", e.Level.String())}
+	case EndpointsFound:
+		return slog.LevelInfo, "endpoints found", []slog.Attr{slog.Int("count", len(e.Endpoints))}
+	case CredentialsRefreshed:
+		if !e.Status.IsZero() {
+			return slog.LevelWarn, "refreshing credentials failed", []slog.Attr{slog.Any("status", e.Status)}
+		}
+		return slog.LevelInfo, "credentials refreshed", []slog.Attr{slog.Duration("expireIn", e.ExpireIn)}
+	case Resyncing:
+		return slog.LevelInfo, "resyncing", []slog.Attr{
+			slog.String("level", e.Outage.Level.String()), slog.Duration("gap", e.Outage.Gap),
+		}
 	}
 	return slog.LevelInfo, e.Name(), nil
 }

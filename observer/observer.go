@@ -48,6 +48,11 @@ type Funcs struct {
 	LinkDead              func(LinkDead)
 	LinkHealed            func(LinkHealed)
 	MediaProven           func(MediaProven)
+	Hinted                func(Hinted)
+	AttemptQueued         func(AttemptQueued)
+	EndpointsFound        func(EndpointsFound)
+	CredentialsRefreshed  func(CredentialsRefreshed)
+	Resyncing             func(Resyncing)
 	Missed                func(Missed)
 }
 
@@ -116,6 +121,24 @@ func (f Funcs) observeLiveness(e Event) {
 		call(f.LinkHealed, e)
 	case MediaProven:
 		call(f.MediaProven, e)
+	default:
+		f.observeRecovery(e)
+	}
+}
+
+// observeRecovery is Observe for what surrounds the attempts.
+func (f Funcs) observeRecovery(e Event) {
+	switch e := e.(type) {
+	case Hinted:
+		call(f.Hinted, e)
+	case AttemptQueued:
+		call(f.AttemptQueued, e)
+	case EndpointsFound:
+		call(f.EndpointsFound, e)
+	case CredentialsRefreshed:
+		call(f.CredentialsRefreshed, e)
+	case Resyncing:
+		call(f.Resyncing, e)
 	}
 }
 

@@ -64,6 +64,11 @@ var every = []Event{
 	LinkDead{Header: head, Diagnosis: diagnosis},
 	LinkHealed{Header: head, Layers: health.Both, After: time.Second},
 	MediaProven{Header: head, After: 38 * time.Millisecond},
+	Hinted{Header: head, Hint: NetworkDown, Expired: true},
+	AttemptQueued{Header: head, Level: policy.Rejoin},
+	EndpointsFound{Header: head, Endpoints: []string{"wss://a", "wss://b"}},
+	CredentialsRefreshed{Header: head, ExpireIn: time.Hour},
+	Resyncing{Header: head, Outage: Outage{Since: head.Time, Gap: time.Second, Level: policy.Resume, SessionKept: true}},
 	Missed{Header: head, Events: 12, FirstSeq: 3, Outages: 2},
 }
 
@@ -76,7 +81,7 @@ var diagnosis = health.Diagnosis{
 func declared(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for _, source := range []string{"event.go", "liveness.go"} {
+	for _, source := range []string{"event.go", "liveness.go", "recovery.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
 		require.NoError(t, err)
 		for _, d := range file.Decls {

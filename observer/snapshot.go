@@ -25,8 +25,10 @@ type Snapshot struct {
 	Attempt int `json:"attempt"`
 	// NextAttempt is when the next one is due; zero unless one is scheduled.
 	NextAttempt time.Time `json:"nextAttempt,omitzero"`
-	Promoted    bool      `json:"promoted"`
-	ViewOnly    bool      `json:"viewOnly"`
+	// Offline says that attempts wait because of a NetworkDown.
+	Offline  bool `json:"offline,omitempty"`
+	Promoted bool `json:"promoted"`
+	ViewOnly bool `json:"viewOnly"`
 	// First and Last are the causes of the running outage or, once stopped, of
 	// the one that ended the session.
 	First status.Status `json:"first,omitzero"`

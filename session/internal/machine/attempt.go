@@ -20,37 +20,63 @@ func (m *Machine) start() {
 		return
 	}
 	m.tell(observer.Connecting{Header: m.head(from)})
-	m.trouble = trouble{since: m.now}
+	m.trouble = trouble{since: m.now, level: policy.Rejoin}
 	m.retries.Begin(m.now.Mono)
-	m.open()
+	m.phase, m.retryDue = waiting, true
+	m.proceed()
 }
 
-// open begins an attempt, unless the budget has ended meanwhile (G9).
-func (m *Machine) open() {
-	timeout := m.clipped(m.cfg.ConnectTimeout)
+// begin begins the attempt that is due, unless the budget has ended meanwhile
+// (G9). What the outage has learned since it was decided on may call for more.
+func (m *Machine) begin() {
+	level := max(m.trouble.level, m.cfg.Policy.Ladder.LevelFor(m.granted, m.recovery()))
+	if level == policy.Rejoin && m.held {
+		m.trouble.level = level
+		m.release(false)
+		m.phase = waiting
+		return // to be called again when that is closed
+	}
+	m.retryDue, m.admitted = false, false
+	timeout := m.clipped(m.cfg.Policy.Ladder.Limit(level, m.cfg.ConnectTimeout))
 	if timeout <= 0 {
 		m.budgetOver()
 		return
 	}
+	m.attemptStarted = m.now.Mono
+	if level == policy.Rejoin {
+		m.open(timeout)
+	} else {
+		m.restore(level, timeout)
+	}
+}
+
+// open begins an epoch.
+func (m *Machine) open(timeout time.Duration) {
 	if m.trouble.attempts == 0 {
 		m.lostEpoch, m.lostUntil = m.epoch, later(m.now.Mono, authority)
 	}
 	m.epoch++
-	m.phase, m.retryDue, m.present, m.abilities, m.heard = opening, false, false, 0, Heard{}
+	m.phase, m.present, m.adopted, m.abilities, m.heard = opening, false, false, 0, Heard{}
 	m.live.expect, m.live.doubt = health.ExpectUnknown, status.Status{}
+	endpoint, find := m.endpoint()
+	m.attempting(Attempt{Level: policy.Rejoin, Endpoint: endpoint, FindEndpoint: find, Timeout: timeout})
+	m.linkViewOnly = m.viewOnly
+	m.do(Effect{Kind: Open, Epoch: m.epoch, Attempt: m.attempt})
+}
+
+// attempting counts an attempt, gives it its time, and tells of it.
+func (m *Machine) attempting(a Attempt) {
 	m.trouble.attempts++
 	m.retries.Attempt()
-	m.attemptStarted = m.now.Mono
-	m.attempt = Attempt{
-		Number: m.trouble.attempts, Level: policy.Rejoin, Cause: m.trouble.last,
-		ViewOnly: m.viewOnly, WithoutTransforms: m.withoutTransforms, Timeout: timeout,
-	}
-	m.arm(tConnect, timeout)
+	a.Number, a.Cause = m.trouble.attempts, m.trouble.last
+	a.ViewOnly, a.WithoutTransforms = m.viewOnly, m.withoutTransforms
+	a.Rejected = m.trouble.recovery.Rejected
+	m.attempt, m.trouble.level = a, a.Level
+	m.prepare()
 	m.tell(observer.AttemptStarted{
-		Header: m.here(), Number: m.attempt.Number, Level: m.attempt.Level, Cause: m.attempt.Cause,
-		ViewOnly: m.viewOnly, WithoutTransforms: m.withoutTransforms, Timeout: timeout,
+		Header: m.here(), Number: a.Number, Level: a.Level, Endpoint: a.Endpoint, Cause: a.Cause,
+		ViewOnly: a.ViewOnly, WithoutTransforms: a.WithoutTransforms, Timeout: a.Timeout,
 	})
-	m.do(Effect{Kind: Open, Epoch: m.epoch, Attempt: m.attempt})
 }
 
 // clipped shortens a time limit of an attempt so that it does not outlast the
@@ -72,7 +98,7 @@ func (m *Machine) opened(in Input) {
 		return
 	}
 	m.timers.clear(tConnect)
-	m.abilities = in.Abilities
+	m.held, m.abilities, m.offered = true, in.Abilities, in.Abilities
 	if m.cfg.PresenceTimeout > 0 && !m.present {
 		m.phase, m.linkOpened = awaiting, m.now.Mono
 		m.arm(tPresence, m.clipped(m.cfg.PresenceTimeout))
@@ -105,8 +131,9 @@ func (m *Machine) openFailed(in Input) {
 	switch {
 	case in.Epoch == m.epoch && m.phase == opening:
 		m.timers.clear(tConnect)
+		m.rejected(in.Rejected)
 		m.failed(in.Status)
-	case in.Epoch == m.epoch && m.phase == aborting:
+	case in.Epoch == m.epoch && m.phase == aborting && m.op == 0:
 		m.timers.clear(tGrace)
 		m.old = operation{}
 		m.failed(m.named(in.Status))
@@ -136,7 +163,11 @@ func (m *Machine) named(st status.Status) status.Status {
 // connectTimedOut cancels the attempt and gives it the close grace to say in
 // which step it hung.
 func (m *Machine) connectTimedOut() {
-	m.timeout = status.New(status.TaskFailed, errTimeout("connect", m.attempt.Timeout))
+	m.timeout = status.New(status.TaskFailed, m.step.timedOut(m))
+	if m.phase == restoring {
+		m.abort()
+		return
+	}
 	m.phase = aborting
 	m.do(Effect{Kind: CancelOpen, Epoch: m.epoch, Status: m.timeout})
 	m.await(operation{epoch: m.epoch, connect: true})
@@ -152,7 +183,7 @@ func (m *Machine) arrived() {
 }
 
 func (m *Machine) absent() {
-	m.release(false)
+	m.giveUp()
 	waited := min(m.cfg.PresenceTimeout, m.now.Mono-m.linkOpened) // less if the budget ended first
 	m.failed(status.New(status.NoAttendeePresent, errTimeout("waiting for the attendee's presence", waited)))
 }
@@ -166,7 +197,7 @@ func (m *Machine) establish() {
 	if !m.fire(event) {
 		return
 	}
-	m.phase = resting
+	m.phase, m.adopted, m.retryDue, m.admitted = resting, true, false, false
 	outage := m.summary()
 	m.tell(observer.Connected{
 		Header: m.head(from), Attempts: outage.Attempts, After: outage.Duration, ViewOnly: m.viewOnly,
@@ -175,6 +206,7 @@ func (m *Machine) establish() {
 		m.tell(observer.Recovered{Header: m.here(), Outage: outage})
 	}
 	m.settleIn(from)
+	m.catchUp(outage.MediaKept)
 }
 
 // settleIn starts what runs while connected.
@@ -202,9 +234,7 @@ func (m *Machine) settleIn(from observer.State) {
 	} else {
 		m.watch()
 	}
-	if m.viewOnly && !m.attempt.ViewOnly {
-		m.change(change{viewOnly: true}, status.New(status.VideoCallSwitchToViewOnly, nil))
-	}
+	m.keepFresh()
 }
 
 func (m *Machine) summary() observer.Outage {
@@ -215,12 +245,25 @@ func (m *Machine) summary() observer.Outage {
 	if o.Healed = o.Attempts == 0; o.Healed {
 		o.Level = 0
 	}
+	o.SessionKept = o.Level < policy.Rejoin
+	o.MediaKept = o.SessionKept
+	o.Gap = o.Duration
+	if m.trouble.silent > 0 {
+		o.Gap = m.now.Mono - m.trouble.silent
+	}
 	return o
 }
 
-// failed ends the attempt, whose link is gone, and decides what comes next.
-func (m *Machine) failed(st status.Status) {
+// failed ends the attempt and decides what comes next. Its link is gone, or kept
+// for another one.
+func (m *Machine) failed(st status.Status) { m.failedAs(st, false, false) }
+
+// failedAs is failed for a level that was refused, or that the link cannot do
+// after all.
+func (m *Machine) failedAs(st status.Status, refused, unsupported bool) {
 	m.phase = waiting
+	m.leaveEndpoint()
+	m.trouble.recovery.At, m.trouble.recovery.Refused = m.attempt.Level, refused || unsupported
 	told := m.cfg.Policy.Classes.Failed(st)
 	if told.Code.Told() == status.ToldDemote { // a permanent one: they are told in Demoted only (G7)
 		told = public(told)
@@ -228,8 +271,29 @@ func (m *Machine) failed(st status.Status) {
 	m.trouble.blame(told)
 	m.tell(observer.AttemptFailed{
 		Header: m.here(), Number: m.attempt.Number, Status: told, After: m.now.Mono - m.attemptStarted,
+		Refused: refused, Unsupported: unsupported,
 	})
-	m.judge(m.decide(policy.Failed, st), st)
+	d := m.decide(policy.Failed, st)
+	m.trouble.recovery.At, m.trouble.recovery.Refused, m.trouble.recovery.Rejected = 0, false, false
+	m.judge(d, st)
+}
+
+// rejected notes whether an attempt was turned away because of its credentials.
+func (m *Machine) rejected(yes bool) {
+	m.trouble.recovery.Rejected = yes
+	if yes {
+		m.trouble.recovery.Rejections++
+	}
+}
+
+// giveUp lets go of what a running attempt holds. A link that can be restored is
+// kept until it is decided what comes next.
+func (m *Machine) giveUp() {
+	if m.adopted {
+		m.suspend()
+	} else {
+		m.release(false)
+	}
 }
 
 // judge carries out the decision about a loss or a failed attempt, which st is.
@@ -239,13 +303,27 @@ func (m *Machine) judge(d policy.Decision, st status.Status) {
 		m.end(d, initiatorOf(d))
 		return
 	}
+	m.letGo(d.Level)
 	m.retry(d, st)
+}
+
+// letGo keeps the link for a level that needs it, and closes it otherwise.
+func (m *Machine) letGo(level policy.Level) {
+	if level < policy.Rejoin {
+		m.suspend()
+	} else {
+		m.release(false)
+	}
 }
 
 // retry waits for the delay, but not beyond the end of the budget, where the
 // session stops.
 func (m *Machine) retry(d policy.Decision, st status.Status) {
 	m.phase, m.granted = waiting, d.Status
+	if m.held {
+		m.phase = holding
+	}
+	m.plan(d)
 	m.withoutTransforms = m.withoutTransforms || d.WithoutTransforms
 	m.tell(observer.RetryScheduled{Header: m.here(), Decision: d})
 	if d.ViewOnly {
@@ -256,16 +334,77 @@ func (m *Machine) retry(d policy.Decision, st status.Status) {
 		at = min(at, end)
 	}
 	m.timers.set(tRetry, at)
+	m.lastChance()
 }
 
-// proceed does what had to wait for the old operation.
+// plan notes what was decided about the next attempt. An outage never goes down
+// the ladder again by itself.
+func (m *Machine) plan(d policy.Decision) {
+	t := &m.trouble
+	t.level, t.recovery.Floor = d.Level, max(t.recovery.Floor, d.Level)
+	t.recovery.Damage = d.Facts.Recovery.Damage | policy.DamageOf(d.Facts.Status)
+	if dir := d.Facts.Status.Directive; dir != nil {
+		t.asked = dir.RetryAfter > 0 && m.cfg.Policy.MaxRetryAfter > 0
+		m.move(dir.Endpoint)
+	} else {
+		t.asked = false
+	}
+}
+
+// recovery is what a decision about the outage is grounded on.
+func (m *Machine) recovery() policy.Recovery {
+	r := m.trouble.recovery
+	restorable := m.held && m.adopted
+	r.CanRestartMedia = restorable && m.abilities&CanRestart != 0
+	r.CanResume = restorable && m.abilities&CanResume != 0
+	r.Local = r.Local || m.network.local(m.now.Mono)
+	r.Renewable = m.cfg.Authorizes
+	if m.state == observer.StateReconnecting {
+		r.Age = m.now.Wall.Sub(m.trouble.since.Wall)
+	}
+	return r
+}
+
+// between reports whether an attempt is being waited for.
+func (m *Machine) between() bool {
+	return m.phase == waiting || m.phase == holding || m.phase == condemned
+}
+
+// retryOver: the delay is over. While the network is down the attempt waits on, to
+// the end of the budget.
+func (m *Machine) retryOver() {
+	switch {
+	case m.phase == queueing, m.retryDue:
+		m.budgetOver()
+		return
+	}
+	m.retryDue = true
+	m.proceed()
+	if end, limited := m.retries.Deadline(); limited && m.retryDue && m.network.down {
+		m.timers.set(tRetry, max(end, later(m.now.Mono, 1)))
+	}
+}
+
+// proceed does what had to wait for the old operation, the network, or the
+// limiter.
 func (m *Machine) proceed() {
 	switch {
-	case m.old.epoch != 0:
 	case m.phase == leaving:
-		m.finish()
-	case m.phase == waiting && m.retryDue:
-		m.open()
+		if m.old.epoch == 0 {
+			m.finish()
+		}
+		return
+	case !m.between() || !m.retryDue || m.network.down || m.old.epoch != 0:
+		return
+	}
+	if m.touch(); m.old.epoch != 0 {
+		return
+	}
+	m.timers.clear(tRetry)
+	if m.admitted || !m.cfg.Limited {
+		m.begin()
+	} else {
+		m.enqueue()
 	}
 }
 
@@ -277,21 +416,36 @@ func (m *Machine) budgetOver() {
 	m.end(d, observer.ByPolicy)
 }
 
-// release gives up what the running attempt or the link holds, and waits for
-// it within the close grace.
+// release gives up what the running attempt or the link holds, and waits for it
+// within the close grace.
 func (m *Machine) release(leave bool) {
-	m.timers.clear(tConnect, tPresence, tReason, tStable, tPing, tUpdate, tProof)
-	m.unwatch()
-	m.pinger.Stop()
-	m.monitor.Stop()
-	m.dropUpdate()
+	m.suspend()
 	switch {
 	case m.phase == opening:
 		m.do(Effect{Kind: CancelOpen, Epoch: m.epoch, Status: status.New(status.TaskFailed, nil)})
 		m.await(operation{epoch: m.epoch, connect: true})
-	case m.phase == awaiting, m.phase == proving, m.phase == reasoning, m.phase == condemned, m.state == observer.StateConnected:
+	case m.held:
+		m.held, m.op = false, 0
 		m.do(Effect{Kind: CloseLink, Epoch: m.epoch, Leave: leave})
 		m.await(operation{epoch: m.epoch})
+	}
+}
+
+// suspend ends all that runs on the link, or before it opens, and leaves the link
+// alone.
+func (m *Machine) suspend() {
+	m.timers.clear(tConnect, tPresence, tReason, tStable, tPing, tUpdate, tProof, tResync, tRefresh)
+	m.unwatch()
+	m.pinger.Stop()
+	m.monitor.Stop()
+	m.dropUpdate()
+	switch m.phase {
+	case restoring:
+		m.do(Effect{Kind: CancelRestore, Epoch: m.epoch, ID: m.op, Status: status.New(status.TaskFailed, nil)})
+		m.op = 0
+	case resyncing:
+		m.do(Effect{Kind: CancelResync, Epoch: m.epoch, ID: m.op})
+		m.op = 0
 	}
 }
 
@@ -319,18 +473,22 @@ func (m *Machine) graceOver() {
 	if m.tooDeaf(op) {
 		return
 	}
-	if m.phase == aborting {
+	switch {
+	case m.phase == aborting && m.op != 0: // the link is taken, nothing else can run on it
+		m.op, m.trouble.recovery.Floor = 0, policy.Rejoin
 		m.failed(m.timeout)
-		return
+	case m.phase == aborting:
+		m.failed(m.timeout)
+	default:
+		m.proceed()
 	}
-	m.proceed()
 }
 
 // tooDeaf ends the session if too many calls hang.
 func (m *Machine) tooDeaf(op operation) bool {
 	var why error
 	switch {
-	case m.phase == leaving:
+	case m.phase == leaving, op.restore:
 		return false
 	case op.connect && m.isDeaf(op.epoch):
 		why = errDeaf

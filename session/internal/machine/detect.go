@@ -125,6 +125,10 @@ func (m *Machine) detect() {
 		}
 	case proving:
 		m.timers.set(tDetect, later(m.now.Mono, proofPoll))
+	case resyncing:
+		if step.Dead != 0 {
+			m.attemptLost(deathOf(d.Diagnose(m.now.Mono, step.Dead)))
+		}
 	}
 	m.live.paused = 0
 }
@@ -157,7 +161,7 @@ func (m *Machine) concluded(step health.Step, suspicion time.Duration) {
 func (m *Machine) condemn(g health.Diagnosis) {
 	m.live.counts.Dead++
 	m.tell(observer.LinkDead{Header: m.here(), Diagnosis: g})
-	st := status.Status{Code: status.ConnectionHealthReconnect, Layer: layerOf(g.Layers), Cause: errors.New(g.String())}
+	st := deathOf(g)
 	touched := m.promoted || m.promotion.id != 0 || m.update.id != 0
 	if m.cfg.NoHealing || touched || !m.losing(st) {
 		m.reportedAttached(st, false)
@@ -170,18 +174,22 @@ func (m *Machine) condemn(g health.Diagnosis) {
 		m.act(d)
 		return
 	}
-	m.attempt.ViewOnly = m.viewOnly // the link knows, as no update is running
 	m.phase = condemned
 	m.interrupt(st)
 	m.retry(d, st)
 	m.phase = condemned
 }
 
+// deathOf is the status for a diagnosis.
+func deathOf(g health.Diagnosis) status.Status {
+	return status.Status{Code: status.ConnectionHealthReconnect, Layer: layerOf(g.Layers), Cause: errors.New(g.String())}
+}
+
 // touch gives up a link that might have healed.
 func (m *Machine) touch() {
 	if m.phase == condemned {
-		m.release(false)
-		m.phase = waiting
+		m.letGo(m.trouble.level)
+		m.phase = m.waitingPhase()
 	}
 }
 
@@ -225,7 +233,7 @@ func (m *Machine) expected(e health.Expectation) {
 	}
 	switch {
 	case m.phase == proving && !m.wantsProof():
-		m.establish()
+		m.adopt()
 	case m.watching():
 		m.detect()
 	case m.state == observer.StateConnected:
@@ -265,6 +273,6 @@ func (m *Machine) cannotProbe() {
 		m.live.detector.CannotProbe()
 	}
 	if m.phase == proving && !m.wantsProof() {
-		m.establish()
+		m.adopt()
 	}
 }

@@ -28,6 +28,15 @@ const (
 	Settle                     // ID, Outcome, Status: answer the application's Promote or Demote
 	Finish                     // -: Stopped was told, nothing follows
 	Probe                      // Epoch, ID: send a media probe
+	Restart                    // Epoch, ID, Attempt: restart media on the link
+	Resume                     // Epoch, ID, Attempt: resume the session on the link
+	CancelRestore              // Epoch, ID, Status: end of its time, or of its use
+	Resync                     // Epoch, ID, Outage: let the application catch up
+	CancelResync               // Epoch, ID
+	Admit                      // ID, Attempt: ask the limiter
+	CancelAdmit                // ID
+	Refresh                    // ID: ask for credentials ahead of need
+	CancelRefresh              // ID
 	effectEnd
 )
 
@@ -36,6 +45,9 @@ var effectNames = [effectEnd]string{
 	Update: "update", CancelUpdate: "cancel-update", CallPromote: "promote", CallDemote: "demote",
 	CancelPromotion: "cancel-promotion",
 	Settle:          "settle", Finish: "finish", Probe: "probe",
+	Restart: "restart-media", Resume: "resume", CancelRestore: "cancel-restore", Resync: "resync",
+	CancelResync: "cancel-resync", Admit: "admit", CancelAdmit: "cancel-admit", Refresh: "refresh",
+	CancelRefresh: "cancel-refresh",
 }
 
 // String returns the name that the JSON form has.
@@ -66,26 +78,34 @@ const (
 
 // Attempt describes one attempt to open a link.
 type Attempt struct {
-	Number            int           `json:"number"`
-	Level             policy.Level  `json:"level"`
+	Number   int          `json:"number"`
+	Level    policy.Level `json:"level"`
+	Endpoint string       `json:"endpoint,omitempty"`
+	// FindEndpoint says that endpoints have to be asked for; the first one is meant.
+	FindEndpoint bool `json:"findEndpoint,omitempty"`
+	// MediaDead says that media has to be restarted, too, in a resume.
+	MediaDead         bool          `json:"mediaDead,omitempty"`
 	Cause             status.Status `json:"cause,omitzero"`
 	ViewOnly          bool          `json:"viewOnly,omitempty"`
 	WithoutTransforms bool          `json:"withoutTransforms,omitempty"`
-	Timeout           time.Duration `json:"timeout"`
+	// Rejected says that the credentials of the last attempt were.
+	Rejected bool          `json:"rejected,omitempty"`
+	Timeout  time.Duration `json:"timeout"`
 }
 
 // Effect is one thing to do. The effects of one Handle are performed in order.
 type Effect struct {
-	Kind        EffectKind     `json:"kind"`
-	Epoch       uint64         `json:"epoch,omitempty"`
-	ID          uint64         `json:"id,omitempty"`
-	Attempt     Attempt        `json:"attempt,omitzero"`
-	Status      status.Status  `json:"status,omitzero"`
-	Outcome     Outcome        `json:"outcome,omitempty"`
-	Leave       bool           `json:"leave,omitempty"`
-	Renegotiate bool           `json:"renegotiate,omitempty"`
-	ViewOnly    bool           `json:"viewOnly,omitempty"`
-	Event       observer.Event `json:"-"`
+	Kind        EffectKind       `json:"kind"`
+	Epoch       uint64           `json:"epoch,omitempty"`
+	ID          uint64           `json:"id,omitempty"`
+	Attempt     Attempt          `json:"attempt,omitzero"`
+	Status      status.Status    `json:"status,omitzero"`
+	Outcome     Outcome          `json:"outcome,omitempty"`
+	Leave       bool             `json:"leave,omitempty"`
+	Renegotiate bool             `json:"renegotiate,omitempty"`
+	ViewOnly    bool             `json:"viewOnly,omitempty"`
+	Outage      *observer.Outage `json:"outage,omitempty"`
+	Event       observer.Event   `json:"-"`
 }
 
 type effectJSON struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -24,7 +25,7 @@ const (
 	kindInvalid Kind = iota
 	Start            // -
 	Opened           // Epoch, Abilities: Connect has returned a link
-	OpenFailed       // Epoch, Status: Connect has returned an error, or its late link was closed
+	OpenFailed       // Epoch, Status, Rejected: Connect has returned an error, or its late link was closed
 	Reported         // Epoch, Status: a status from the link
 	LinkClosed       // Epoch, Layer, Status, Bare: a layer of the link has closed
 	CloseDone        // Epoch: Close has returned
@@ -45,6 +46,13 @@ const (
 	CannotProbe      // Epoch: the link has not got the ability after all
 	Expected         // Epoch, Expect: what should come in on the media path
 	Doubted          // Epoch, Layer, Status: bad evidence that is no verdict
+	Prepared         // Epoch, Ready: the questions of an attempt are answered, as far as Ready says
+	Restored         // Epoch, ID, Status, Unsupported, Refused, Rejected: a restart of media or a resume has ended
+	Resynced         // Epoch, ID, Status, Unsupported: the application has caught up, or cannot
+	Hinted           // Hint: what the application knows of its network
+	Ask              // Renegotiate, ViewOnly: the application asks for an update
+	Admitted         // ID, Status: the limiter has let an attempt through
+	Refreshed        // ID, Status, Ready: credentials asked for ahead of need
 	kindEnd
 )
 
@@ -54,6 +62,8 @@ var kindNames = [kindEnd]string{
 	Promote: "promote", PromoteDone: "promote-done", Demote: "demote", DemoteDone: "demote-done",
 	Reconnect: "reconnect", Stop: "stop", Fault: "fault", Tick: "tick",
 	CannotPing: "cannot-ping", Probed: "probed", CannotProbe: "cannot-probe", Expected: "expected", Doubted: "doubted",
+	Prepared: "prepared", Restored: "restored", Resynced: "resynced", Hinted: "hinted", Ask: "ask",
+	Admitted: "admitted", Refreshed: "refreshed",
 }
 
 // String returns the name that the JSON form has.
@@ -78,6 +88,8 @@ const (
 	CanUpdate
 	CanPromote
 	CanProbe
+	CanRestart
+	CanResume
 )
 
 // Heard is when inbound bytes were last noted on each layer of the present
@@ -103,12 +115,32 @@ type Input struct {
 	Bare bool `json:"bare,omitempty"`
 	// Unsupported says that the operation returned errors.ErrUnsupported.
 	Unsupported bool `json:"unsupported,omitempty"`
+	// Refused says that the server has refused the level of the attempt, Rejected
+	// that it has rejected the credentials.
+	Refused  bool `json:"refused,omitempty"`
+	Rejected bool `json:"rejected,omitempty"`
+	// Renegotiate and ViewOnly are what the application asks for.
+	Renegotiate bool          `json:"renegotiate,omitempty"`
+	ViewOnly    bool          `json:"viewOnly,omitempty"`
+	Hint        observer.Hint `json:"hint,omitempty"`
+	// Ready is never written once it is handed in.
+	Ready *Ready `json:"ready,omitempty"`
 	// Expect is what a link declares.
 	Expect health.Expectation `json:"expect,omitempty"`
 	Heard  Heard              `json:"heard,omitzero"`
 	// Sample is read during Handle only; it is a pointer so that the other
 	// inputs stay small.
 	Sample *health.Sample `json:"sample,omitempty"`
+}
+
+// Ready is what has been found out for an attempt.
+type Ready struct {
+	// Endpoints are all that are known now; nil if they were not asked for.
+	Endpoints []string `json:"endpoints,omitempty"`
+	// Authorized says that there are credentials, which will do for ExpireIn; 0 if
+	// that is not known.
+	Authorized bool          `json:"authorized,omitempty"`
+	ExpireIn   time.Duration `json:"expireIn,omitempty"`
 }
 
 func nameOf(names []string, i int, what string) string {

@@ -34,6 +34,22 @@ type Config struct {
 	// NoHealing gives up a link as soon as it is found dead.
 	NoHealing bool
 	ViewOnly  bool
+	// Endpoints are where attempts go, one after the other; FindEndpoints says that
+	// they are asked for when there is none left.
+	Endpoints     []string
+	FindEndpoints bool
+	// Authorizes says that credentials are asked for. Each of these two questions of
+	// an attempt may take PrepareTimeout.
+	Authorizes     bool
+	PrepareTimeout time.Duration
+	// Limited says that attempts wait for a limiter.
+	Limited bool
+	// ResyncTimeout is how long the application may take to catch up before a
+	// recovery counts as one; off at 0.
+	ResyncTimeout time.Duration
+	// DownTimeout is for how long a hint that the network is down holds without
+	// being repeated.
+	DownTimeout time.Duration
 	// Random gives uniform values in [0,1) to the backoff.
 	Random func() float64
 }
@@ -61,10 +77,12 @@ type Machine struct {
 	outages int
 	stale   uint64
 
-	// attempt is the running one; valid in phases opening, aborting, presence.
+	// attempt is the running or last one.
 	attempt        Attempt
 	attemptStarted time.Duration
-	linkOpened     time.Duration // valid in phases awaiting and proving
+	linkOpened     time.Duration // valid in phases awaiting, proving and resyncing
+	step           step          // of the running attempt
+	endpoints      endpoints
 	timeout        status.Status // of an attempt whose time is over
 	present        bool
 	// granted is the status that the scheduled attempt was decided on for; a
@@ -72,6 +90,17 @@ type Machine struct {
 	granted status.Status
 	// retryDue: the delay is over, the attempt waits for the old operation.
 	retryDue bool
+	// held: the link of this epoch is open and not given up. adopted: it has been
+	// connected, so that it can be restored.
+	held, adopted bool
+	// op is the restart, resume or resync that is running, or was cancelled and is
+	// waited for; 0: none. At most one is.
+	op       uint64
+	fresh    freshness
+	deferred deferred
+	queued   uint64 // the limiter's question that is open; 0: none
+	admitted bool   // the limiter has let the scheduled attempt through
+	network  network
 	// old is the operation of an earlier link or attempt that is still running
 	// within its grace; the next attempt, and the end, wait for it.
 	old operation
@@ -85,12 +114,14 @@ type Machine struct {
 	lostUntil time.Duration
 
 	abilities         Abilities // of the link of this epoch
+	offered           Abilities // when it opened; some may have turned out to be missing
 	viewOnly          bool
+	linkViewOnly      bool // what the link of this epoch was told
 	withoutTransforms bool
 	promoted          bool
 	promotion         promotion
 	update            update
-	ops               uint64 // the last ID given to an update
+	ops               uint64 // the last ID given to an update or other operation
 
 	monitor health.Monitor
 	pinger  health.Pinger
@@ -114,10 +145,17 @@ const (
 	waiting                // for the delay and the old operation
 	condemned              // for the delay; the link was found dead, but is untouched and may heal
 	proving                // the link is open, its media path has not shown yet that it works
+	holding                // for the delay; the link is kept for a recovery that is cheaper than a rejoin
+	queueing               // for the limiter; the link may be kept
+	restoring              // media is restarted, or the session resumed, on the link that was kept
+	resyncing              // the link works, the application catches up
 	leaving                // stopped: for the old operation
 )
 
-var phaseNames = [...]string{"resting", "opening", "aborting", "awaiting", "reasoning", "waiting", "condemned", "proving", "leaving"}
+var phaseNames = [...]string{
+	"resting", "opening", "aborting", "awaiting", "reasoning", "waiting", "condemned", "proving",
+	"holding", "queueing", "restoring", "resyncing", "leaving",
+}
 
 func (p phase) String() string { return phaseNames[p] }
 
@@ -127,6 +165,15 @@ type trouble struct {
 	first    status.Status
 	last     status.Status
 	attempts int
+	// level is that of the scheduled or running attempt; recovery is what it is
+	// chosen by.
+	level    policy.Level
+	recovery policy.Recovery
+	// asked: the server has asked for the delay that is running, so that no hint
+	// may shorten it.
+	asked bool
+	// silent is when what was lost was last heard; 0 if that is not known.
+	silent time.Duration
 }
 
 func (t *trouble) blame(st status.Status) {
@@ -136,10 +183,12 @@ func (t *trouble) blame(st status.Status) {
 	t.last = st
 }
 
-// operation is a Connect that was cancelled, or a Close, that has not returned.
+// operation is a Connect, a restart of media or a resume that was cancelled, or a
+// Close, that has not returned.
 type operation struct {
 	epoch   uint64 // 0: none
 	connect bool
+	restore bool
 }
 
 // ending keeps what Stopped will tell. It is never changed.
@@ -224,6 +273,7 @@ func (m *Machine) clock(now Instant) {
 		m.pinger.Start(now.Mono)
 		m.timers.set(tPing, now.Mono)
 	}
+	m.slept()
 }
 
 func (m *Machine) dispatch(in Input) {
@@ -244,6 +294,15 @@ func (m *Machine) dispatch(in Input) {
 	case Tick:
 		m.noteHeard(in.Heard)
 		m.tick()
+	case Hinted:
+		m.noteHeard(in.Heard)
+		m.hinted(in.Hint)
+	case Ask:
+		m.asked(in)
+	case Admitted:
+		m.letThrough(in)
+	case Refreshed:
+		m.refreshed(in)
 	default:
 		m.fromLink(in)
 	}
@@ -260,6 +319,9 @@ func (m *Machine) fromLink(in Input) {
 		return
 	case CloseDone:
 		m.settle(in.Epoch)
+		return
+	case Prepared:
+		m.prepared(in)
 		return
 	}
 	if m.state == observer.StateIdle || m.phase == leaving {
@@ -293,6 +355,10 @@ func (m *Machine) fromLink(in Input) {
 		m.expected(in.Expect)
 	case Doubted:
 		m.doubted(in)
+	case Restored:
+		m.restored(in)
+	case Resynced:
+		m.resynced(in)
 	case UpdateDone:
 		m.updateDone(in)
 	case PromoteDone, DemoteDone:
@@ -331,13 +397,13 @@ func (m *Machine) fault(st status.Status) {
 
 // decideLoss asks the policy about what is a loss whatever its class says.
 func (m *Machine) decideLoss(st status.Status) policy.Decision {
-	f := policy.Facts{Phase: policy.Attached, Status: st, Lost: true}
+	f := policy.Facts{Phase: policy.Attached, Status: st, Lost: true, Recovery: m.recovery()}
 	return policy.Decide(&m.cfg.Policy, f, &m.retries, m.now.Mono)
 }
 
 // decide asks the policy what to do about a status.
 func (m *Machine) decide(p policy.Phase, st status.Status) policy.Decision {
-	return policy.Decide(&m.cfg.Policy, policy.Facts{Phase: p, Status: st}, &m.retries, m.now.Mono)
+	return policy.Decide(&m.cfg.Policy, policy.Facts{Phase: p, Status: st, Recovery: m.recovery()}, &m.retries, m.now.Mono)
 }
 
 func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
@@ -360,7 +426,7 @@ func (m *Machine) tell(e observer.Event) { m.do(Effect{Kind: Notify, Event: e}) 
 func (m *Machine) Snapshot() observer.Snapshot {
 	s := observer.Snapshot{
 		Session: m.cfg.Session, State: m.state, Seq: m.seq, Since: m.since.Wall, Epoch: m.epoch,
-		Attempt: m.trouble.attempts, Promoted: m.promoted, ViewOnly: m.viewOnly,
+		Attempt: m.trouble.attempts, Offline: m.network.down, Promoted: m.promoted, ViewOnly: m.viewOnly,
 		First: m.trouble.first, Last: m.trouble.last, Outages: m.outages, Stale: m.stale,
 	}
 	if m.phase == leaving {
@@ -389,7 +455,10 @@ func public(st status.Status) status.Status {
 	if st.IsZero() || st.Code.Public() == st.Code {
 		return st
 	}
-	return status.Status{Code: st.Code.Public(), Layer: st.Layer, Wire: st.Wire, Shared: st.Shared, Permanent: st.Permanent, Cause: st}
+	return status.Status{
+		Code: st.Code.Public(), Layer: st.Layer, Wire: st.Wire, Shared: st.Shared, Permanent: st.Permanent,
+		Directive: st.Directive, Cause: st,
+	}
 }
 
 // errTimeout is the cause of a status that stands for a time limit of ours. It
@@ -399,6 +468,8 @@ func errTimeout(what string, after time.Duration) error {
 }
 
 var (
+	errUnsupported = errors.New("the link cannot do that after all")
+
 	errDeaf       = errors.New("two Connects ignored their cancelled context and have not returned")
 	errDeafCloses = fmt.Errorf("%d Closes have not returned", maxDeafCloses)
 )

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -23,7 +24,7 @@ func (m *Machine) ready() {
 		m.proven()
 		return
 	}
-	m.establish()
+	m.adopt()
 }
 
 // wantsProof says whether the media path can show that it works. Any inbound
@@ -42,21 +43,25 @@ func (m *Machine) proven() {
 	m.timers.clear(tProof)
 	m.live.counts.Proven++
 	m.tell(observer.MediaProven{Header: m.here(), After: m.now.Mono - m.linkOpened})
-	m.establish()
+	m.adopt()
 }
 
-// mediaSeen says whether anything has come in on the media path of this epoch.
+// mediaSeen says whether anything has come in on the media path of this attempt.
 func (m *Machine) mediaSeen() bool {
-	return m.heard.Media > 0 || m.watching() && m.live.detector.Heard()
+	since := time.Duration(0) // of a new link nothing was heard before
+	if m.attempt.Level < policy.Rejoin {
+		since = m.attemptStarted
+	}
+	return m.heard.Media > since || m.watching() && m.live.detector.Heard()
 }
 
 // unproven gives up a link whose media path shows no life.
 func (m *Machine) unproven() {
 	m.live.counts.Unproven++
 	waited := m.now.Mono - m.linkOpened
-	m.release(false)
-	m.failed(status.Status{
+	m.giveUp()
+	m.failedAs(status.Status{
 		Code: status.ConnectionHealthReconnect, Layer: status.LayerMedia,
 		Cause: fmt.Errorf("nothing came in over the new media path for %s", waited),
-	})
+	}, m.adopted, false)
 }

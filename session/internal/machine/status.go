@@ -2,6 +2,7 @@ package machine
 
 import (
 	"errors"
+	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
@@ -11,7 +12,7 @@ import (
 // policyPhase is where a reported status meets the session.
 func (m *Machine) policyPhase() policy.Phase {
 	switch m.phase {
-	case opening, awaiting, proving:
+	case opening, awaiting, proving, restoring, resyncing:
 		return policy.Attempting
 	case resting:
 		return policy.Attached
@@ -53,7 +54,7 @@ func (m *Machine) lost(st status.Status, bare bool) {
 	}
 	d := m.decideLoss(st)
 	if d.Action == policy.Retry {
-		m.release(false)
+		m.letGo(d.Level)
 		m.interrupt(st)
 		m.retry(d, st)
 		return
@@ -85,28 +86,48 @@ func (m *Machine) interrupt(st status.Status) {
 		m.unwatch()
 	}
 	m.outages++
-	m.trouble = trouble{since: m.now}
+	m.trouble = trouble{since: m.now, level: policy.Rejoin, silent: m.lastHeard(st)}
 	m.trouble.blame(st)
 	m.monitor.Reset(m.now.Mono)
 	m.tell(observer.Reconnecting{Header: m.head(from), Cause: st})
 }
 
+// lastHeard is when what a verdict calls dead was last heard; 0 if that is not
+// known.
+func (m *Machine) lastHeard(st status.Status) time.Duration {
+	if st.Code != status.ConnectionHealthReconnect {
+		return 0 // lost at once
+	}
+	switch policy.DamageOf(st) {
+	case policy.MediaDead:
+		return m.heard.Media
+	case policy.SignalingDead:
+		return m.heard.Signaling
+	}
+	return min(m.heard.Media, m.heard.Signaling)
+}
+
 // reasonOver goes on without a reason.
 func (m *Machine) reasonOver() {
-	m.release(false)
-	m.phase = waiting
 	m.judge(m.decideLoss(m.trouble.last), m.trouble.last)
 }
 
 // reportedAttempting judges a status that comes while an attempt runs. A
 // failure ends the attempt at once instead of waiting out its time.
 func (m *Machine) reportedAttempting(st status.Status) {
+	if st.Code == status.AudioAuthenticationRejected && !st.Permanent && m.cfg.Authorizes {
+		m.giveUp() // other credentials may do
+		m.rejected(true)
+		m.failed(st)
+		return
+	}
 	if !m.losing(st) || m.cfg.Policy.Classes.Of(st.Code) == policy.WithoutTransforms {
 		m.act(m.decide(policy.Attempting, st))
 		return
 	}
-	m.release(false)
-	m.failed(st)
+	if !m.mends(st) {
+		m.attemptLost(st)
+	}
 }
 
 // reportedWaiting judges a status of a link or attempt that is already lost. A
@@ -118,6 +139,7 @@ func (m *Machine) reportedWaiting(st status.Status, bare bool) {
 	}
 	if d.Action == policy.Fold {
 		m.trouble.blame(st)
+		m.raise(st)
 		if m.phase == reasoning && !bare {
 			m.timers.clear(tReason)
 			m.reasonOver()
@@ -181,13 +203,22 @@ func (m *Machine) linkClosed(in Input) {
 		if !in.Bare {
 			st = in.Status // also a code that would leave the attempt alone if it were only reported
 		}
-		m.release(false)
-		m.failed(st)
+		if !m.mends(damaged(st, in.Layer)) {
+			m.attemptLost(st)
+		}
 	case m.policyPhase() == policy.Attached:
 		m.lost(st, bare)
-	case m.phase == reasoning, m.phase == condemned:
+	case m.held && m.phase != aborting:
 		m.reportedWaiting(st, bare)
 	}
+}
+
+// damaged is a status that is read as the end of a layer, whatever its code.
+func damaged(st status.Status, l status.Layer) status.Status {
+	if policy.DamageOf(st) == 0 {
+		return status.Status{Code: closedCode(l), Layer: l}
+	}
+	return st
 }
 
 // final reports whether a status ends the session.

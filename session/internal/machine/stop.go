@@ -23,6 +23,8 @@ func (m *Machine) end(d policy.Decision, by observer.Initiator) {
 		return
 	}
 	m.demoteOnLoss()
+	m.leaveQueue()
+	m.cancelRefresh()
 	m.release(by == observer.ByApplication)
 	from := m.state
 	if !m.fire(evStop) {

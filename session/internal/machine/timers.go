@@ -20,6 +20,9 @@ const (
 	tPromotion              // end of the promotion's time
 	tDetect                 // the detector of dead links is due
 	tProof                  // the media path must have shown that it works
+	tResync                 // the application must have caught up
+	tOffline                // a hint that the network is down has expired
+	tRefresh                // credentials are about to expire
 	timerCount
 )
 
@@ -102,9 +105,7 @@ func (m *Machine) expire(n timer) {
 	case tReason:
 		m.reasonOver()
 	case tRetry:
-		m.touch()
-		m.retryDue = true
-		m.proceed()
+		m.retryOver()
 	case tPing:
 		m.ping()
 	case tUpdate:
@@ -115,5 +116,11 @@ func (m *Machine) expire(n timer) {
 		m.detect()
 	case tProof:
 		m.unproven()
+	case tResync:
+		m.resyncTimedOut()
+	case tOffline:
+		m.downExpired()
+	case tRefresh:
+		m.refresh()
 	}
 }

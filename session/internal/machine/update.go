@@ -19,6 +19,51 @@ type update struct {
 	because status.Status
 }
 
+func (c change) with(other change) change {
+	return change{renegotiate: c.renegotiate || other.renegotiate, viewOnly: c.viewOnly || other.viewOnly}
+}
+
+// deferred is what has to wait for the end of the outage, or of the first connect.
+type deferred struct {
+	asked       change // by the application meanwhile
+	interrupted change // it was running, or waited, when the link was lost
+	because     status.Status
+}
+
+// asked takes an update that the application asks for.
+func (m *Machine) asked(in Input) {
+	if m.state == observer.StateIdle || m.phase == leaving {
+		return
+	}
+	c := change{renegotiate: in.Renegotiate, viewOnly: in.ViewOnly && !m.viewOnly}
+	m.viewOnly = m.viewOnly || in.ViewOnly
+	switch {
+	case c.none():
+	case m.state == observer.StateConnected:
+		m.change(c, status.Status{})
+	default:
+		m.deferred.asked = m.deferred.asked.with(c)
+	}
+}
+
+// catchUp changes the adopted link as was asked for meanwhile. What was under way
+// when the link was lost is done again if the media connection was kept; a new
+// one has been negotiated anyway.
+func (m *Machine) catchUp(kept bool) {
+	d := m.deferred
+	m.deferred = deferred{}
+	c, because := d.asked, d.because
+	if kept {
+		c = c.with(d.interrupted)
+	}
+	if c.viewOnly = m.viewOnly && !m.linkViewOnly; c.viewOnly && !d.asked.viewOnly && because.IsZero() {
+		because = status.New(status.VideoCallSwitchToViewOnly, nil)
+	}
+	if !c.none() {
+		m.change(c, because)
+	}
+}
+
 // change renegotiates or switches to view-only, one update at a time.
 func (m *Machine) change(c change, because status.Status) {
 	if m.abilities&CanUpdate == 0 {
@@ -51,6 +96,7 @@ func (m *Machine) updateDone(in Input) {
 		m.lose(in.Status)
 		return
 	}
+	m.linkViewOnly = m.linkViewOnly || done.now.viewOnly
 	m.tell(observer.Updated{
 		Header: m.here(), Renegotiate: done.now.renegotiate, ViewOnly: done.now.viewOnly, Unsupported: in.Unsupported,
 	})
@@ -65,10 +111,13 @@ func (m *Machine) updateTimedOut() {
 	m.lose(status.New(status.TaskFailed, errTimeout("update", m.cfg.ConnectTimeout)))
 }
 
-// dropUpdate forgets the running update together with its link.
+// dropUpdate cancels the running update; what it was to bring about is not
+// forgotten.
 func (m *Machine) dropUpdate() {
 	if m.update.id != 0 {
 		m.do(Effect{Kind: CancelUpdate, Epoch: m.epoch})
+		m.deferred.interrupted = m.update.now.with(m.update.then)
+		m.deferred.because = m.update.because
 	}
 	m.update = update{}
 	m.timers.clear(tUpdate)

@@ -1,0 +1,126 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+)
+
+const (
+	// nudgeGap is the least time between two attempts, or looks at the link, that
+	// hints bring about.
+	nudgeGap = 2 * time.Second
+	// localFor is for how long after a change of the network a loss is taken for
+	// its consequence.
+	localFor = 10 * time.Second
+)
+
+// network is what the application knows of it, by its hints.
+type network struct {
+	down    bool
+	changed time.Duration // when it last changed; 0: never
+	nudged  time.Duration // when a hint last had, or will have, its consequence; 0: never
+}
+
+// local reports whether a loss now is a consequence of what happened here.
+func (n network) local(now time.Duration) bool {
+	return n.changed > 0 && now-n.changed < localFor
+}
+
+// hinted takes a hint.
+func (m *Machine) hinted(h observer.Hint) {
+	if m.state == observer.StateIdle || m.phase == leaving || !h.Known() {
+		return
+	}
+	m.tell(observer.Hinted{Header: m.here(), Hint: h})
+	if h == observer.NetworkDown {
+		m.network.down = true
+		m.arm(tOffline, m.cfg.DownTimeout)
+		m.lastChance()
+		m.lookAt()
+		return
+	}
+	m.networkBack()
+	m.hurry()
+}
+
+// networkBack takes a NetworkDown back.
+func (m *Machine) networkBack() {
+	m.network.down = false
+	m.timers.clear(tOffline)
+}
+
+// lastChance has a NetworkDown end in time for one more attempt before the budget
+// does: the hint may be wrong, and it must not be what ends the session.
+func (m *Machine) lastChance() {
+	end, limited := m.retries.Deadline()
+	if at, ok := m.timers.at(tOffline); ok && limited && m.state != observer.StateConnected {
+		m.timers.set(tOffline, max(m.now.Mono, min(at, end-m.cfg.ConnectTimeout)))
+	}
+}
+
+// downExpired: nobody has said that the network is back; it is tried all the same.
+func (m *Machine) downExpired() {
+	m.network.down = false
+	m.tell(observer.Hinted{Header: m.here(), Hint: observer.NetworkDown, Expired: true})
+	m.proceed()
+}
+
+// slept has an attempt that was waited for during a sleep come at once: what its
+// delay was for is long over. A link that may still heal is given the delay.
+func (m *Machine) slept() {
+	m.network.changed = m.now.Mono
+	if m.phase == waiting || m.phase == holding {
+		m.trouble.recovery.Local = true
+		m.collapse()
+	}
+}
+
+// hurry acts on a hint that something has changed: it looks at a link, and has the next attempt come at once, unless the server asked for time.
+func (m *Machine) hurry() {
+	m.network.changed = m.now.Mono
+	switch {
+	case m.state == observer.StateConnected:
+		m.lookAt()
+	case m.between():
+		m.trouble.recovery.Local = true
+		m.collapse()
+	}
+}
+
+// collapse ends the running delay.
+func (m *Machine) collapse() {
+	due, ok := m.timers.at(tRetry)
+	if m.retryDue || !ok {
+		m.proceed()
+		return
+	}
+	if at := m.nudge(); !m.trouble.asked && at < due {
+		m.retries.Calm()
+		m.timers.set(tRetry, at)
+		m.network.nudged = at
+	}
+}
+
+// nudge is when a hint may have its consequence.
+func (m *Machine) nudge() time.Duration {
+	if m.network.nudged == 0 {
+		return m.now.Mono
+	}
+	return max(m.now.Mono, later(m.network.nudged, nudgeGap))
+}
+
+// lookAt asks both layers of the link for a sign of life.
+func (m *Machine) lookAt() {
+	if m.state != observer.StateConnected || m.nudge() > m.now.Mono {
+		return
+	}
+	m.network.nudged = m.now.Mono
+	if m.watching() {
+		m.live.detector.Doubt(m.now.Mono, health.Both)
+		m.detect()
+	} else if m.timers.armed(tPing) {
+		m.timers.set(tPing, m.now.Mono)
+	}
+}
