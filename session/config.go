@@ -1,9 +1,12 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/health"
@@ -25,6 +28,14 @@ import (
 //	PresenceTimeout  not waited for    not waited for
 //	PingInterval     10 s              off              (the detector's pings, too)
 //	ProofTimeout     3 s               off
+//	PrepareTimeout   10 s              error
+//	ResyncTimeout    10 s              error
+//	DownTimeout      10 min            a NetworkDown holds until it is taken back
+//	Endpoints        none              -
+//	EndpointSource   none              -
+//	Credentials      none              -
+//	Limiter          none              -
+//	Resync           none              -
 //	NoHealing        links may heal    -
 //	Random           math/rand/v2      -
 type Config struct {
@@ -68,6 +79,32 @@ type Config struct {
 	// NoHealing gives up a link as soon as the detector has found it dead. Otherwise
 	// it is left alone until the next attempt begins, and kept if it comes back.
 	NoHealing bool
+	// Endpoints are where attempts go, in turn: one that has failed is left for the
+	// next, and the one that worked is where the next outage begins. What an endpoint
+	// is, is for the transport to say.
+	Endpoints []string
+	// EndpointSource gives them instead, asked at the first attempt of each outage,
+	// and whenever all that it gave have failed.
+	EndpointSource EndpointSource
+	// Credentials is asked for credentials before each attempt to open or resume a
+	// link. Ones that are known to expire are used again until then, unless the server
+	// rejects them, and are renewed ahead of need.
+	Credentials CredentialSource
+	// PrepareTimeout is how long each of these sources may take for one attempt, on
+	// top of the attempt's own time.
+	PrepareTimeout time.Duration
+	// Limiter, shared by several sessions, says when each of them may make an attempt.
+	Limiter Limiter
+	// Resync is called in every recovery, but for links that heal by themselves, when
+	// the new link works and before the session counts as connected: to fetch what was
+	// missed, if Outage says that the server has not kept the session. An error fails
+	// the attempt. It has a goroutine of its own.
+	Resync func(ctx context.Context, r Resync) error
+	// ResyncTimeout is how long Resync may take.
+	ResyncTimeout time.Duration
+	// DownTimeout is for how long the hint NetworkDown holds without being repeated
+	// or taken back.
+	DownTimeout time.Duration
 	// ViewOnly starts without sending video.
 	ViewOnly bool
 	// Random gives uniform values in [0,1) for jitter. It is called by one
@@ -84,6 +121,10 @@ func (c Config) Effective() Config {
 	fill(&c.ReasonGrace, 250*time.Millisecond)
 	fill(&c.PingInterval, 10*time.Second)
 	fill(&c.ProofTimeout, 3*time.Second)
+	fill(&c.PrepareTimeout, 10*time.Second)
+	fill(&c.ResyncTimeout, 10*time.Second)
+	fill(&c.DownTimeout, 10*time.Minute)
+	c.Endpoints = slices.Clone(c.Endpoints)
 	c.Health = c.Health.WithDefaults()
 	p := policy.Default()
 	if c.Policy != nil {
@@ -115,7 +156,8 @@ func (c Config) Validate() error {
 		}
 	}
 	errs = append(errs, positive("ConnectTimeout", c.ConnectTimeout),
-		positive("CloseGrace", c.CloseGrace), positive("ObserverGrace", c.ObserverGrace))
+		positive("CloseGrace", c.CloseGrace), positive("ObserverGrace", c.ObserverGrace),
+		positive("PrepareTimeout", c.PrepareTimeout), positive("ResyncTimeout", c.ResyncTimeout), c.validateEndpoints())
 	if c.PingInterval > 0 && c.PingInterval < time.Millisecond {
 		errs = append(errs, fmt.Errorf("session: Config.PingInterval is %s: it must be at least 1 ms, or negative for off", c.PingInterval))
 	}
@@ -124,6 +166,16 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, wrap("Health", c.Health.Validate()))
 	return errors.Join(errs...)
+}
+
+func (c Config) validateEndpoints() error {
+	if len(c.Endpoints) > 0 && c.EndpointSource != nil {
+		return errors.New("session: Config has both Endpoints and an EndpointSource: set one of them")
+	}
+	if i := slices.Index(c.Endpoints, ""); i >= 0 {
+		return fmt.Errorf("session: Config.Endpoints[%d] is empty", i)
+	}
+	return nil
 }
 
 func positive(field string, d time.Duration) error {
@@ -142,11 +194,21 @@ func wrap(field string, err error) error {
 
 // machine translates an effective config for the core.
 func (c Config) machine() *machine.Config {
-	return &machine.Config{
+	m := &machine.Config{
 		Session: c.Name, Policy: *c.Policy, Health: c.Health, ConnectTimeout: c.ConnectTimeout,
 		CloseGrace: c.CloseGrace, ReasonGrace: max(c.ReasonGrace, 0), PresenceTimeout: max(c.PresenceTimeout, 0),
-		PingInterval: max(c.PingInterval, 0), ProofTimeout: max(c.ProofTimeout, 0), NoHealing: c.NoHealing, ViewOnly: c.ViewOnly, Random: c.Random,
+		PingInterval: max(c.PingInterval, 0), ProofTimeout: max(c.ProofTimeout, 0),
+		NoHealing: c.NoHealing, ViewOnly: c.ViewOnly, Random: c.Random,
+		Endpoints: c.Endpoints, FindEndpoints: c.EndpointSource != nil, Authorizes: c.Credentials != nil,
+		PrepareTimeout: c.PrepareTimeout, Limited: c.Limiter != nil, DownTimeout: c.DownTimeout,
 	}
+	if m.DownTimeout < 0 {
+		m.DownTimeout = math.MaxInt64
+	}
+	if c.Resync != nil {
+		m.ResyncTimeout = c.ResyncTimeout
+	}
+	return m
 }
 
 // settings are what the shell itself needs of an effective config; the rest is the
@@ -156,11 +218,35 @@ type settings struct {
 	closeGrace, observerGrace time.Duration
 	pingLimit, probeLimit     time.Duration // of one call
 	classes                   policy.Classes
+	sources                   *sources
+}
+
+// sources are what an attempt may need besides the transport.
+type sources struct {
+	endpoints   EndpointSource
+	credentials CredentialSource
+	limiter     Limiter
+	resync      func(context.Context, Resync) error
+	margin      time.Duration // credentials must hold for so long to be used again
 }
 
 func (c *Config) settings() settings {
 	return settings{
+		sources:   c.sources(),
 		transport: c.Transport, closeGrace: c.CloseGrace, observerGrace: c.ObserverGrace,
 		pingLimit: c.PingInterval, probeLimit: c.Health.Detector.ProbeTimeout, classes: c.Policy.Classes,
+	}
+}
+
+var noSources sources
+
+// sources are nearly always none; sessions share those.
+func (c *Config) sources() *sources {
+	if c.EndpointSource == nil && c.Credentials == nil && c.Limiter == nil && c.Resync == nil {
+		return &noSources
+	}
+	return &sources{
+		endpoints: c.EndpointSource, credentials: c.Credentials, limiter: c.Limiter, resync: c.Resync,
+		margin: c.ConnectTimeout,
 	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/json"
 	"log/slog"
+	"time"
 )
 
 // Credentials prove who an attendee is. In logs, in fmt output and in JSON a
@@ -13,6 +14,9 @@ type Credentials struct {
 	Attendee string
 	// Token is the secret.
 	Token string
+	// Expires is when the server will not take them any more; zero if that is not
+	// known.
+	Expires time.Time
 }
 
 const redacted = "[redacted]"

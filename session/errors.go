@@ -16,10 +16,25 @@ var (
 	ErrStarted = errors.New("session: already started")
 	// ErrNotConnected: the method needs a link and there is none at the moment.
 	ErrNotConnected = errors.New("session: not connected")
+	// ErrReconnecting: there is no link because a recovery is running. It is an
+	// ErrNotConnected, too.
+	ErrReconnecting = fmt.Errorf("%w: a recovery is running", ErrNotConnected)
 	// ErrStopped: the session has ended or is ending.
 	ErrStopped = errors.New("session: stopped")
 	// ErrBusy: another promotion or demotion is running.
 	ErrBusy = errors.New("session: another promotion is running")
+)
+
+// Errors that transports, links and sources give to the session, bare or wrapped.
+var (
+	// ErrUnauthorized: from Connect or Resume, the server has rejected the
+	// credentials; the source is asked for other ones, and Budget.Rejections of these
+	// in a row end the session. From a CredentialSource: there are none and there will
+	// be none; the session stops with AudioAuthenticationRejected.
+	ErrUnauthorized = errors.New("session: unauthorized")
+	// ErrRefused: from RestartMedia or Resume, the server has refused it; the next
+	// level is tried at once.
+	ErrRefused = errors.New("session: the server refused")
 )
 
 // Error says why a session ended. errors.Is and errors.As reach the deciding

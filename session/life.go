@@ -24,6 +24,7 @@ type life struct {
 	// These end the running update and promotion; only whoever drains touches
 	// them.
 	cancelUpdate, cancelPromotion context.CancelFunc
+	cancelOp                      context.CancelFunc // the running restart, resume or resync
 }
 
 // begin makes the life of a new epoch.
@@ -39,12 +40,15 @@ func (s *Session) begin(epoch uint64) *life {
 	return l
 }
 
-// latch cancels the context of every life, and of every one that begins later,
+// latch cancels the context of every life and task, and of every one that begins later,
 // with the lock held.
 func (s *Session) latch() {
 	s.latched = true
 	for _, l := range s.lives {
 		l.cancel(status.Left)
+	}
+	for _, cancel := range s.tasks {
+		cancel()
 	}
 }
 
@@ -80,16 +84,20 @@ func (s *Session) bury(l *life, cause error) {
 
 // abilities are the optional things that a link can do; nil: it cannot.
 type abilities struct {
-	pinger   Pinger
-	prober   MediaProber
-	updater  Updater
-	promoter Promoter
-	leaver   Leaver
+	pinger    Pinger
+	prober    MediaProber
+	restarter MediaRestarter
+	resumer   Resumer
+	updater   Updater
+	promoter  Promoter
+	leaver    Leaver
 }
 
 func abilitiesOf(l Link) (a abilities) {
 	a.pinger, _ = abilityOf[Pinger](l)
 	a.prober, _ = abilityOf[MediaProber](l)
+	a.restarter, _ = abilityOf[MediaRestarter](l)
+	a.resumer, _ = abilityOf[Resumer](l)
 	a.updater, _ = abilityOf[Updater](l)
 	a.promoter, _ = abilityOf[Promoter](l)
 	a.leaver, _ = abilityOf[Leaver](l)
@@ -103,6 +111,12 @@ func (a abilities) bits() (bits machine.Abilities) {
 	}
 	if a.prober != nil {
 		bits |= machine.CanProbe
+	}
+	if a.restarter != nil {
+		bits |= machine.CanRestart
+	}
+	if a.resumer != nil {
+		bits |= machine.CanResume
 	}
 	if a.updater != nil {
 		bits |= machine.CanUpdate

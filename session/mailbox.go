@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/holdfast-go/holdfast/health"
@@ -32,6 +33,39 @@ type mailbox struct {
 	probeEpoch  uint64 // 0: none waits
 	expect      health.Expectation
 	expectEpoch uint64 // 0: none waits
+	// Of the application's hints the newest of each kind waits, and all that it asks
+	// to be changed waits as one.
+	hints []Hint
+	ask   Change
+}
+
+// putHint adds a hint to those that wait.
+func (b *mailbox) putHint(h Hint) (drain bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hints = append(slices.DeleteFunc(b.hints, func(old Hint) bool { return old == h }), h)
+	return b.claim()
+}
+
+// putAsk adds to the change that waits.
+func (b *mailbox) putAsk(c Change) (drain bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ask = Change{Renegotiate: b.ask.Renegotiate || c.Renegotiate, ViewOnly: b.ask.ViewOnly || c.ViewOnly}
+	return b.claim()
+}
+
+// takeAsked moves the oldest hint, or what is to be changed, into in.
+func (b *mailbox) takeAsked(in *machine.Input) {
+	if len(b.hints) > 0 {
+		*in = machine.Input{Kind: machine.Hinted, Hint: b.hints[0]}
+		if b.hints = b.hints[1:]; len(b.hints) == 0 {
+			b.hints = nil
+		}
+		return
+	}
+	*in = machine.Input{Kind: machine.Ask, Renegotiate: b.ask.Renegotiate, ViewOnly: b.ask.ViewOnly}
+	b.ask = Change{}
 }
 
 // put queues an input and reports whether the caller must drain.
@@ -159,6 +193,8 @@ func (b *mailbox) take(in *machine.Input, sample **health.Sample) bool {
 	case b.expectEpoch != 0:
 		*in = machine.Input{Kind: machine.Expected, Epoch: b.expectEpoch, Expect: b.expect}
 		b.expectEpoch = 0
+	case len(b.hints) > 0 || b.ask != Change{}:
+		b.takeAsked(in)
 	case b.next < len(b.queue):
 		*in = b.queue[b.next]
 		b.queue[b.next] = machine.Input{}

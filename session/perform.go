@@ -22,6 +22,12 @@ func (s *Session) perform(e *machine.Effect) {
 		s.finish()
 	case machine.Settle:
 		s.settle(e)
+	case machine.Admit:
+		s.admit(e)
+	case machine.Refresh:
+		s.refresh(e)
+	case machine.CancelAdmit, machine.CancelRefresh:
+		s.cancelTask(e.ID)
 	case machine.Notify:
 	default:
 		if l := s.lifeOf(e.Epoch); l != nil {
@@ -51,6 +57,17 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 		ctx, cancel := context.WithCancel(l.ctx)
 		l.cancelUpdate = cancel
 		go s.update(ctx, cancel, l, e.ID, Change{Renegotiate: e.Renegotiate, ViewOnly: e.ViewOnly})
+	case machine.Restart, machine.Resume:
+		s.keys.reject(e.Attempt.Rejected)
+		ctx, cancel := context.WithCancel(l.ctx)
+		l.cancelOp = cancel
+		go s.restore(ctx, cancel, l, e.ID, attemptOf(e))
+	case machine.Resync:
+		ctx, cancel := context.WithCancel(l.ctx)
+		l.cancelOp = cancel
+		go s.resync(ctx, cancel, l, *e)
+	case machine.CancelRestore, machine.CancelResync:
+		l.cancelOp()
 	case machine.CancelUpdate:
 		l.cancelUpdate()
 	case machine.CancelPromotion:
@@ -65,10 +82,8 @@ func (s *Session) open(e *machine.Effect) {
 	l := s.begin(e.Epoch)
 	s.epoch.Store(e.Epoch)
 	s.owned.heard = l.reporter.heard
-	go s.connect(l, Attempt{
-		Epoch: e.Epoch, Number: e.Attempt.Number, Level: e.Attempt.Level, Cause: e.Attempt.Cause,
-		ViewOnly: e.Attempt.ViewOnly, NoTransforms: e.Attempt.WithoutTransforms, Timeout: e.Attempt.Timeout,
-	})
+	s.keys.reject(e.Attempt.Rejected)
+	go s.connect(l, attemptOf(e), e.Attempt.FindEndpoint)
 }
 
 var (
@@ -76,12 +91,15 @@ var (
 	errTooLate = errors.New("the link opened after its attempt had been given up")
 )
 
-// connect runs one Connect, and looks at what the link can do, which runs code
+// connect runs one Connect, after what has to precede it, and looks at what the link can do, which runs code
 // of the application, too.
-func (s *Session) connect(l *life, a Attempt) {
+func (s *Session) connect(l *life, a Attempt, find bool) {
 	var link Link
 	var can abilities
 	guard("Transport.Connect", func() (err error) {
+		if err := s.prepare(l.ctx, &a, find); err != nil {
+			return err
+		}
 		if link, err = s.cfg.transport.Connect(l.ctx, a, l.reporter); err != nil {
 			link = nil
 			return err
@@ -125,7 +143,7 @@ func (s *Session) adopt(l *life, link Link, can abilities) bool {
 func (s *Session) notOpened(l *life, err error) {
 	st := statusOf(l.ctx, err)
 	s.bury(l, err)
-	s.post(machine.Input{Kind: machine.OpenFailed, Epoch: l.epoch, Status: st})
+	s.post(machine.Input{Kind: machine.OpenFailed, Epoch: l.epoch, Status: st, Rejected: s.rejects(err)})
 }
 
 // closeLink closes a link and everything else of its epoch, once.

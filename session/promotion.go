@@ -18,8 +18,8 @@ type promotion struct {
 
 // Promote asks the server to take the session into its primary meeting, and
 // returns when that is acknowledged. The promotion ends with the connection,
-// at the latest: observers are told Demoted then. The error is ErrNotConnected,
-// ErrBusy, ErrStopped, errors.ErrUnsupported if the link is no Promoter, the
+// at the latest: observers are told Demoted then. The error is ErrReconnecting,
+// another ErrNotConnected, ErrBusy, ErrStopped, errors.ErrUnsupported if the link is no Promoter, the
 // cause of ctx, or what the link's Promote returned, as a status. A promotion
 // that outlasts ctx or the connect timeout may still be granted: observers are
 // told Promoted then, and until the call has returned another one is ErrBusy.
@@ -120,12 +120,14 @@ func (s *Session) settle(e *machine.Effect) {
 	s.mu.Lock()
 	p := s.pending[e.ID]
 	delete(s.pending, e.ID)
-	over := s.atItsEnd()
+	over, absent := s.atItsEnd(), s.notConnected()
 	s.mu.Unlock()
 	switch {
 	case p == nil:
 	case over && (e.Outcome == machine.Lost || e.Outcome == machine.NotConnected):
 		p.answer <- ErrStopped
+	case e.Outcome == machine.NotConnected:
+		p.answer <- absent
 	default:
 		p.answer <- answerOf(e)
 	}
@@ -136,8 +138,6 @@ func answerOf(e *machine.Effect) error {
 	switch e.Outcome {
 	case machine.Done:
 		return nil
-	case machine.NotConnected:
-		return ErrNotConnected
 	case machine.Unsupported:
 		return fmt.Errorf("session: the link cannot be promoted: %w", errors.ErrUnsupported)
 	case machine.Busy:

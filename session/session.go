@@ -20,6 +20,17 @@ type State = observer.State
 // Snapshot is a copy of what a session knows of itself.
 type Snapshot = observer.Snapshot
 
+// Hint is what an application knows of its own network, for Session.Hint.
+type Hint = observer.Hint
+
+// The hints.
+const (
+	NetworkDown    = observer.NetworkDown
+	NetworkUp      = observer.NetworkUp
+	NetworkChanged = observer.NetworkChanged
+	Woke           = observer.Woke
+)
+
 // The states.
 const (
 	StateIdle         = observer.StateIdle
@@ -41,6 +52,7 @@ type Session struct {
 	stale    atomic.Uint64   // reports dropped before they reached the core
 	ops      atomic.Uint64   // the last ID given to a Promote or Demote
 
+	keys  *keyring // nil without a source of credentials; has a lock of its own
 	box   mailbox
 	owned owned
 
@@ -53,6 +65,7 @@ type Session struct {
 	err     *Error
 	changed chan struct{} // closed at the next change of state or error; nil: nobody waits
 	pending map[uint64]*promotion
+	tasks   map[uint64]context.CancelFunc // what runs on no link, by the core's ID
 	ending  ending
 	done    chan struct{}
 }
@@ -78,6 +91,9 @@ func New(cfg Config) (*Session, error) {
 	}
 	cfg = cfg.Effective()
 	s := &Session{cfg: cfg.settings(), birth: time.Now(), done: make(chan struct{})}
+	if cfg.Credentials != nil {
+		s.keys = newKeyring()
+	}
 	s.owned.core = machine.New(cfg.machine())
 	s.snap = s.owned.core.Snapshot()
 	for _, o := range cfg.Observers {
@@ -132,6 +148,10 @@ func (s *Session) Run(ctx context.Context) error {
 // any number of times, before Start too. It wins over everything: what is
 // running is cancelled, and nothing is opened afterwards.
 func (s *Session) Stop() { s.stop(nil) }
+
+// StopWith is Stop for a reason of the application's own: the session's error
+// and Stopped have it as the cause, and Run returns that error.
+func (s *Session) StopWith(reason error) { s.stop(reason) }
 
 // stop latches first, by cancelling every context, and tells the core then:
 // nothing that a drain elsewhere starts meanwhile gets a live context.
@@ -215,7 +235,8 @@ func (s *Session) snapshot() Snapshot {
 	return snap
 }
 
-// Link returns the link while the session is connected.
+// Link returns the link while the session is connected. Attached says why there is
+// none.
 func (s *Session) Link() (Link, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,6 +244,67 @@ func (s *Session) Link() (Link, bool) {
 		return l.link, true
 	}
 	return nil, false
+}
+
+// Attached returns the link while the session is connected. Otherwise the error is
+// ErrReconnecting while a recovery runs, ErrNotConnected before the session is
+// connected for the first time, and an *Error, or ErrStopped, at its end: nothing
+// is queued for a link that is not there. To wait for one, call WaitConnected.
+func (s *Session) Attached() (Link, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.life(s.snap.Epoch)
+	switch {
+	case s.err != nil:
+		return nil, s.err
+	case s.atItsEnd():
+		return nil, ErrStopped
+	case l == nil || !s.isConnected():
+		return nil, s.notConnected()
+	}
+	return l.link, nil
+}
+
+// notConnected is the error of a method that needs a link, with the lock held.
+func (s *Session) notConnected() error {
+	if s.snap.State == StateReconnecting {
+		return ErrReconnecting
+	}
+	return ErrNotConnected
+}
+
+// Hint tells the session what the application knows of its network. NetworkDown
+// has attempts wait, until one of the others, or Config.DownTimeout; the budget of
+// time runs on, and one more attempt is made before it ends. NetworkUp,
+// NetworkChanged and Woke make the next attempt come at once, unless the server
+// asked for time; while connected, the link is asked for a sign of life. Hints
+// have consequences every 2 s at most. Before Start, after the end, and for a hint
+// that is none of the constants it does nothing.
+func (s *Session) Hint(h Hint) {
+	if h.Known() && s.started.Load() && s.box.putHint(h) {
+		s.drain()
+	}
+}
+
+// Update asks for a change of the running session, or of the link that comes next.
+// It returns at once: observers are told Updating and Updated. One update runs at
+// a time; what is asked for meanwhile becomes one more. ViewOnly has no way back,
+// and holds for every further link. The error is ErrNotConnected before Start and
+// ErrStopped at the end.
+func (s *Session) Update(c Change) error {
+	switch s.mu.Lock(); {
+	case s.atItsEnd():
+		s.mu.Unlock()
+		return ErrStopped
+	case s.snap.State == StateIdle:
+		s.mu.Unlock()
+		return fmt.Errorf("%w: the session was not started", ErrNotConnected)
+	}
+	s.mu.Unlock()
+	if s.box.putAsk(c) {
+		s.drain()
+	}
+	return nil
 }
 
 // WaitConnected waits until the session is connected. It returns an *Error

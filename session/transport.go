@@ -37,8 +37,19 @@ type Attempt struct {
 	Epoch uint64
 	// Number counts the attempts of this outage, or of the first connect, from 1.
 	Number int
-	// Level is how much is to be rebuilt.
+	// Level is how much is to be rebuilt: Rejoin for Connect, and for the abilities
+	// of a link what they are for.
 	Level policy.Level
+	// Endpoint is where to, one of Config.Endpoints, of what the EndpointSource has
+	// found, or what the server has sent this session to; check that before you
+	// trust it. Empty if the session knows of none.
+	Endpoint string
+	// Credentials are what the CredentialSource has given for this attempt; zero
+	// without one, and for a restart of media.
+	Credentials Credentials
+	// MediaDead says in a resume that media is dead as well and has to be restarted;
+	// otherwise it still flows, and is best left alone.
+	MediaDead bool
 	// Cause is the last status that made the attempt necessary; zero for the
 	// first attempt of a session.
 	Cause status.Status
@@ -64,7 +75,8 @@ type Link interface {
 
 // The optional abilities of a Link are found by type assertion, also on what
 // an Unwrap() Link method returns. errors.ErrUnsupported from any of them
-// means that the link has not got the ability after all.
+// means that the link has not got the ability after all; a restart or resume then
+// does not count as an attempt. One call of these two runs at a time.
 type (
 	// Pinger sends signaling pings.
 	Pinger interface {
@@ -91,6 +103,28 @@ type (
 		// Update brings the change about and returns when it is in force. An
 		// error is taken for the loss of the link.
 		Update(ctx context.Context, change Change) error
+	}
+
+	// MediaRestarter renews the media path of an open link over its signaling, as
+	// with an ICE restart (RFC 8445 section 9), the cheapest recovery.
+	MediaRestarter interface {
+		// RestartMedia returns once the new path is there. The Reporter of the link goes
+		// on; what it reports of media meanwhile is folded into the outage, and what it
+		// reports of signaling ends the attempt. Its context ends with the attempt. An
+		// error leaves the link as it is: it is resumed, or closed, next.
+		RestartMedia(ctx context.Context, a Attempt) error
+	}
+
+	// Resumer opens new signaling to the same session at the server, which has kept
+	// it for a while, and leaves media alone that still flows.
+	Resumer interface {
+		// Resume returns once the new signaling is there and, if a.MediaDead, media has
+		// been restarted over it. From its beginning on, the end of the old signaling is
+		// no news; from its return on, the Reporter must tell of the new one only. An
+		// error that wraps ErrRefused says that the server does not know the session any
+		// more: it is joined anew at once. After any other the link may be resumed again
+		// later.
+		Resume(ctx context.Context, a Attempt) error
 	}
 
 	// Promoter takes part in a primary meeting.

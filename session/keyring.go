@@ -1,0 +1,132 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// maxRejected is how many rejected tokens are remembered.
+const maxRejected = 16
+
+// keyring holds the credentials of a session. Only one question to the source is
+// open at a time.
+type keyring struct {
+	turn chan struct{} // holds a token while nobody asks
+
+	mu       sync.Mutex
+	held     Credentials // the last that the source gave
+	used     Credentials // the last that an attempt was given
+	rejected []string    // tokens, the newest last
+	last     Credentials // the last that was rejected, in this outage; zero: none
+}
+
+func newKeyring() *keyring {
+	k := &keyring{turn: make(chan struct{}, 1)}
+	k.turn <- struct{}{}
+	return k
+}
+
+var errSameCredentials = errors.New("the credential source gave a token that the server has rejected")
+
+// reject notes that what was used last was rejected, or, with no, that the last
+// attempt did not fail for that.
+func (k *keyring) reject(yes bool) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !yes {
+		k.last = Credentials{}
+		return
+	}
+	k.last, k.held = k.used, Credentials{}
+	if k.rejected = append(k.rejected, k.used.Token); len(k.rejected) > maxRejected {
+		k.rejected = k.rejected[1:]
+	}
+}
+
+// take waits for the turn to ask.
+func (k *keyring) take(ctx context.Context) error {
+	select {
+	case <-k.turn:
+		return nil
+	case <-ctx.Done():
+		return errors.New("an earlier question to the credential source has not returned")
+	}
+}
+
+// good gives the credentials at hand if they are known to do for the margin.
+func (k *keyring) good(margin time.Duration) (Credentials, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.held.Expires.IsZero() || time.Until(k.held.Expires) < margin {
+		return Credentials{}, false
+	}
+	k.used = k.held
+	return k.held, true
+}
+
+// keep takes what the source gave, unless that was rejected before.
+func (k *keyring) keep(c Credentials, ahead bool) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, token := range k.rejected {
+		if token == c.Token {
+			return errSameCredentials
+		}
+	}
+	k.held = c
+	if !ahead {
+		k.used = c
+	}
+	return nil
+}
+
+// credentials gives those for an attempt, or renews those at hand.
+func (s *Session) credentials(ctx context.Context, r CredentialRequest) (c Credentials, err error) {
+	k := s.keys
+	if !r.Ahead {
+		if c, ok := k.good(s.cfg.sources.margin); ok {
+			return c, nil
+		}
+	}
+	if err := k.take(ctx); err != nil {
+		return Credentials{}, err
+	}
+	k.mu.Lock()
+	r.Rejected = k.last
+	k.mu.Unlock()
+	guard("CredentialSource", func() (err error) {
+		c, err = s.cfg.sources.credentials.Credentials(ctx, r)
+		return err
+	}, func(e error) {
+		err = e
+		k.turn <- struct{}{}
+	})
+	if err != nil {
+		return Credentials{}, unauthorized(err)
+	}
+	return c, k.keep(c, r.Ahead)
+}
+
+// unauthorized makes the source's own "unauthorized" final.
+func unauthorized(err error) error {
+	if errors.Is(err, ErrUnauthorized) {
+		return status.Status{Code: status.AudioAuthenticationRejected, Layer: status.LayerClient, Permanent: true, Cause: err}
+	}
+	return fmt.Errorf("fetching credentials: %w", err)
+}
+
+// expireIn is how long credentials will do; 0 if that is not known.
+func expireIn(c Credentials) time.Duration {
+	if c.Expires.IsZero() {
+		return 0
+	}
+	return max(time.Until(c.Expires), 1)
+}
