@@ -112,7 +112,7 @@ func TestDeadServerEndsOnTime(t *testing.T) {
 }
 
 // The limit on silence counts from the last sign of life, not from the loss. It
-// is asked when a retry is decided on, here after each refusal.
+// is asked when a retry is decided on, here after each refusal (NEEDS 4).
 func TestSilenceEndsOnTime(t *testing.T) {
 	bubble(t, "idle", func(t *testing.T) {
 		tr := sessiontest.Script(ok()).Otherwise(fail(status.AudioServiceUnavailable))

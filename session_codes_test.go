@@ -56,6 +56,7 @@ var fates = []struct {
 	{math.MaxInt, "reconnect", "retry"},
 }
 
+// Every code has the fate that the table says (NEEDS 5).
 func TestFateOfEveryCode(t *testing.T) {
 	covered := map[status.Code]bool{}
 	for _, tt := range fates {

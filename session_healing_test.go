@@ -259,7 +259,7 @@ func TestDeadLinkWithoutRetries(t *testing.T) {
 	})
 }
 
-// Stop while a link may heal closes it, within the close grace (G3, G11).
+// Stop while a link may heal closes it, within the close grace (NEEDS 2; G3, G11).
 func TestStopWhileALinkMayHeal(t *testing.T) {
 	bubble(t, "stop", func(t *testing.T) {
 		st, rec := condemned(t, health.Both, nil, func(st stage) {

@@ -296,7 +296,7 @@ func pictureOf(events []observer.Event) (p picture) {
 
 // Whatever a slow observer misses, its picture of the session is that of the
 // others: promoted or not, view-only or not, good or poor, and every other verdict
-// on its health (G5).
+// on its health (NEEDS 25; G5).
 func TestSlowObserverKeepsThePicture(t *testing.T) {
 	tests := map[string]func(st stage){
 		"view-only between outages": func(st stage) { st.tr.Report(sessiontest.Newest, status.VideoCallSwitchToViewOnly) },

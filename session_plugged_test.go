@@ -345,7 +345,8 @@ func TestCannotAskAfterAll(t *testing.T) {
 }
 
 // Everything at once, in real time: whatever many goroutines ask and report, the
-// guarantees hold and, under the race detector, nothing is touched twice.
+// guarantees hold, all observers hear the same and, under the race detector, nothing
+// is touched twice (NEEDS 24).
 func TestEverythingAtOnce(t *testing.T) {
 	outages := 0
 	for seed := range uint64(15) {

@@ -38,7 +38,7 @@ func recovering(t *testing.T, l sessiontest.Link, change func(*session.Config)) 
 }
 
 // A recovery over which no media comes is none: the attempt fails at the proof
-// timeout, to the nanosecond, and the next one is made (NEEDS 22).
+// timeout, to the nanosecond, and the next one is made (NEEDS 22, 31).
 func TestSilentRecoveryFails(t *testing.T) {
 	for name, l := range map[string]sessiontest.Link{
 		"probes are not answered":    {Probe: sessiontest.Nothing()},

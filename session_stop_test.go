@@ -784,7 +784,7 @@ func TestScenariosOfTheDetector(t *testing.T) {
 
 // TestStopAtEveryStep plays every scenario once to learn its points: each event
 // it tells, and the beginning and the end of each call it makes. Then it plays
-// it again for each of them, with Stop at that very point (NEEDS 1 and 2; G2,
+// it again for each of them, with Stop at that very point (NEEDS 1, 2, 26; G2,
 // G3, G8, G11).
 func TestStopAtEveryStep(t *testing.T) {
 	runs := 0
@@ -1038,7 +1038,7 @@ func TestWaitsHonourTheirContext(t *testing.T) {
 	}
 }
 
-// Stop cancels what is running at once, and says why.
+// Stop cancels what is running at once, and says why (NEEDS 1).
 func TestStopCancelsConnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := make(chan error, 1)

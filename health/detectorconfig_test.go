@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Settings that do not work, alone or together, are named (NEEDS 41).
 func TestDetectorConfigValidate(t *testing.T) {
 	standard := DetectorConfig{}.withDefaults()
 	for name, c := range map[string]struct {

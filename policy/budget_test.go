@@ -8,7 +8,7 @@ import (
 )
 
 // TestBudgetWithAForgottenField: a limit beside a 0 is refused, because the 0
-// would allow nothing.
+// would allow nothing (NEEDS 41).
 func TestBudgetWithAForgottenField(t *testing.T) {
 	for _, tt := range []struct {
 		b     Budget

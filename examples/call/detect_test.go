@@ -73,7 +73,7 @@ const (
 )
 
 // TestDetectDeaths kills real calls, hundreds of times if HOLDFAST_SEEDS says so:
-// whatever dies is found within the computed bound, and named rightly.
+// whatever dies is found within the computed bound, and named rightly (NEEDS 12).
 func TestDetectDeaths(t *testing.T) {
 	seeds := fromEnv("HOLDFAST_SEEDS", 2*deathsPerCall)
 	for _, d := range deaths {

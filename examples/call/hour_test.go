@@ -133,7 +133,7 @@ func (h *hour) received() uint64 {
 	return l.(link).Received()
 }
 
-// TestAnHourWithFaults runs a call of an hour through every kind of loss.
+// TestAnHourWithFaults runs a call of an hour through every kind of loss (NEEDS 38).
 func TestAnHourWithFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHour(t)
@@ -186,7 +186,7 @@ func TestAnHourWithFaults(t *testing.T) {
 
 // TestLateReason: the server hangs up media first and gives the reason 200 ms
 // later, as real ones are seen to do. The session waits for it instead of
-// coming back (reason grace).
+// coming back (reason grace; NEEDS 6).
 func TestLateReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHour(t)
@@ -205,7 +205,8 @@ func TestLateReason(t *testing.T) {
 }
 
 // TestQuietAndOneWay: a call in which nobody talks is no dead one, a dead one is
-// found as fast, and so is a path on which only the way to the server is dead.
+// found as fast, and so is a path on which only the way to the server is dead
+// (NEEDS 11, 12).
 func TestQuietAndOneWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHour(t)

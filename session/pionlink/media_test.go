@@ -303,6 +303,7 @@ func TestKeepalivesAreExpectedWithoutTracks(t *testing.T) {
 	})
 }
 
+// ICE that is disconnected is a doubt, ICE that has failed a loss (NEEDS 20).
 func TestDisconnectedIsADoubtAndFailedALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setup{})

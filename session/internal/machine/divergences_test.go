@@ -44,7 +44,7 @@ func TestDivergence77ClosedDuringAnAttempt(t *testing.T) {
 }
 
 // TestDivergence78DemotedOnce: whoever leaves connected while promoted is told
-// Demoted first, once.
+// Demoted first, once (NEEDS 42).
 func TestDivergence78DemotedOnce(t *testing.T) {
 	for name, leave := range map[string]func(r *rig){
 		"loss":     func(r *rig) { r.report(status.AudioInternalServerError) },

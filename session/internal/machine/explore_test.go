@@ -218,7 +218,8 @@ func explorations(table fsm.Events) []*exploration {
 }
 
 // TestExplore searches all that can happen to a session, from alphabets small
-// enough to come to an end, for a violation of the guarantees.
+// enough to come to an end, for a violation of the guarantees, and for a life
+// that never ends by itself (NEEDS 3).
 func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	states, edges := 0, 0

@@ -14,7 +14,7 @@ import (
 )
 
 // TestNeed32TheBudgetStartsAtTheLoss: a session that was connected for ten
-// hours has all of its budget.
+// hours has all of its budget (NEEDS 32).
 func TestNeed32TheBudgetStartsAtTheLoss(t *testing.T) {
 	r := newRig()
 	r.connectStable(0)
@@ -32,7 +32,7 @@ func TestNeed32TheBudgetStartsAtTheLoss(t *testing.T) {
 }
 
 // TestNeed10StablePeriod: the budget and the backoff start anew only when the
-// connection has been stable.
+// connection has been stable (NEEDS 10).
 func TestNeed10StablePeriod(t *testing.T) {
 	delays := &growing{}
 	r := newRig(func(c *Config) { c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return delays } })
@@ -78,7 +78,7 @@ func (g *growing) NextBackOff() time.Duration {
 func (g *growing) Reset() { g.calls = 0; g.resets++ }
 
 // TestNeed10FlappingEnds: a server that accepts and drops sees growing delays,
-// and an end when the budget is over.
+// and an end when the budget is over (NEEDS 10).
 func TestNeed10FlappingEnds(t *testing.T) {
 	delays := &growing{}
 	r := newRig(func(c *Config) { c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return delays } })
@@ -109,7 +109,7 @@ func TestNeed10FlappingEnds(t *testing.T) {
 }
 
 // TestNeed9LateSuccess: a link that opens after its attempt was given up is
-// closed, and being displaced by it does no harm.
+// closed, and being displaced by it does no harm (NEEDS 9).
 func TestNeed9LateSuccess(t *testing.T) {
 	r := newRig()
 	r.start()
@@ -125,6 +125,7 @@ func TestNeed9LateSuccess(t *testing.T) {
 	assert.Equal(t, "connected/resting", place(r.m))
 }
 
+// A sleep voids the silence, and the link is asked (NEEDS 13).
 func TestNeed13Sleep(t *testing.T) {
 	t.Run("the link is probed at once, and nothing is missed", func(t *testing.T) {
 		r := newRig()
@@ -165,6 +166,7 @@ func TestNeed13Sleep(t *testing.T) {
 	})
 }
 
+// Waiting for presence has a time limit of its own (NEEDS 31).
 func TestNeed31PresenceTimeout(t *testing.T) {
 	r := newRig(presence)
 	r.start()
@@ -250,7 +252,7 @@ func TestNeed31PromotionTimeout(t *testing.T) {
 }
 
 // TestNeed28OneAttemptForManyFailures: a thousand failures at once are one
-// outage with one attempt.
+// outage with one attempt (NEEDS 28).
 func TestNeed28OneAttemptForManyFailures(t *testing.T) {
 	r := newRig()
 	r.connectStable(0)
