@@ -46,10 +46,13 @@ func settle(d time.Duration) {
 	synctest.Wait()
 }
 
-// production is a config with every default, except that the jitter always
-// takes half of the window: delays of 0.5 s, 1 s, 2 s and 2.5 s from then on.
+// production is a config with every default, except that the delays do not depend
+// on the cause, and that the jitter always takes half of the window: delays of 0.5 s, 1 s, 2 s and 2.5 s from then on.
 func production(tr session.Transport, observers ...observer.Observer) session.Config {
 	p := policy.Default()
+	p.NewBackOff = func(random func() float64) backoff.BackOff {
+		return &policy.FullJitter{Short: time.Second, Long: 5 * time.Second, Random: random}
+	}
 	return session.Config{
 		Name: "test", Transport: tr, Observers: observers, Policy: &p, Random: func() float64 { return 0.5 },
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -17,15 +18,21 @@ import (
 //   - Reconnecting is followed by Connected or Stopped (G12);
 //   - each event's From is the To of the one before, the first one's is idle,
 //     and each event leads only where events of its kind may lead;
-//   - Elapsed and Epoch never fall, and Epoch grows with each attempt alone;
-//   - attempts are counted from 1 in every outage, one at a time; a failed one
-//     is followed by RetryScheduled or Stopped;
+//   - Elapsed and Epoch never fall, and Epoch grows with each attempt to rejoin,
+//     and with nothing else;
+//   - attempts are counted from 1 in every outage, one at a time, without those
+//     that turned out to be unsupported; a failed one is followed by RetryScheduled
+//     or Stopped;
+//   - the level of the attempts in an outage never falls, unless a directive of the
+//     server says so;
 //   - Recovered follows Connected after an outage, and nothing else;
 //   - LinkSuspected and LinkDead come while connected, LinkCleared after a
 //     LinkSuspected of the same epoch;
 //   - LinkHealed comes in an outage that LinkDead began and in which no attempt has
 //     begun; Connected and a Recovered that says so follow, and only then;
-//   - MediaProven comes in an attempt to reconnect, and Connected follows;
+//   - MediaProven comes in an attempt to reconnect, and Connected, or Resyncing,
+//     follows;
+//   - Resyncing comes in an attempt to reconnect;
 //   - the session ends with a code that observers may see (G7).
 //
 // It never leaves its goroutine, so it may be called inside a bubble.
@@ -60,7 +67,7 @@ func check(events []observer.Event, whole bool) []string {
 
 // rules are independent of each other.
 var rules = []func(*verdict, []observer.Event){
-	sequence, oneEnd, outagesEnd, chain, clocks, epochs, attemptsCount, recoveries, suspicions, healings, proofs, publicEnd,
+	sequence, oneEnd, outagesEnd, chain, clocks, epochs, attemptsCount, recoveries, suspicions, healings, proofs, resyncs, publicEnd,
 }
 
 // verdict collects what is broken.
@@ -196,10 +203,10 @@ func clocks(v *verdict, events []observer.Event) {
 func epochs(v *verdict, events []observer.Event) {
 	for i := 1; i < len(events); i++ {
 		before, now := events[i-1].Head().Epoch, events[i].Head().Epoch
-		switch events[i].(type) {
+		switch e := events[i].(type) {
 		case observer.AttemptStarted:
-			if now <= before {
-				v.breaks(events[i], "an attempt begins a new epoch, the one before was %d", before)
+			if rejoins := e.Level == policy.Rejoin; rejoins != (now > before) {
+				v.breaks(e, "an attempt begins a new epoch if it rejoins, the one before was %d", before)
 			}
 		case observer.Missed:
 			if now < before {
@@ -218,6 +225,8 @@ type count struct {
 	known   bool // false after a Missed, and at the beginning of a part
 	number  int
 	running bool
+	level   policy.Level // of the last attempt
+	told    bool         // a directive has asked for a level
 }
 
 // attemptsCount: attempts are numbered, one runs at a time, and a failed one
@@ -247,9 +256,18 @@ func (c *count) step(v *verdict, e observer.Event) {
 		if c.known && (c.running || e.Number != c.number+1) {
 			v.breaks(e, "attempt %d was the last, running: %t", c.number, c.running)
 		}
-		*c = count{known: true, number: e.Number, running: true}
+		if c.known && e.Level < c.level && !c.told {
+			v.breaks(e, "the attempt before it was a %s", c.level)
+		}
+		*c = count{known: true, number: e.Number, running: true, level: e.Level}
+	case observer.RetryScheduled:
+		d := e.Decision.Facts.Status.Directive
+		c.told = c.told || d != nil && d.Recovery != status.RecoverAnyhow
 	case observer.AttemptFailed:
 		c.ends(v, e, e.Number)
+		if e.Unsupported {
+			c.number--
+		}
 	case observer.Connected:
 		if e.Attempts > 0 || e.From != observer.StateReconnecting {
 			c.ends(v, e, e.Attempts)

@@ -1,6 +1,8 @@
 package sessiontest
 
 import (
+	"slices"
+
 	"github.com/holdfast-go/holdfast/observer"
 )
 
@@ -78,15 +80,32 @@ func proofs(v *verdict, events []observer.Event) {
 		if e.Head().From != observer.StateReconnecting {
 			v.breaks(e, "media is proven in an outage only")
 		}
-		v.mustFollow(events, i, "Connected")
+		v.mustFollow(events, i, "Connected", "Resyncing")
 	}
 }
 
-// mustFollow checks that the event of that name comes right after event i.
-func (v *verdict) mustFollow(events []observer.Event, i int, name string) {
+// resyncs: the application catches up in an attempt to reconnect.
+func resyncs(v *verdict, events []observer.Event) {
+	running := !v.whole
+	for _, e := range events {
+		switch e.(type) {
+		case observer.AttemptStarted, observer.Missed:
+			running = true
+		case observer.AttemptFailed, observer.Connected:
+			running = false
+		case observer.Resyncing:
+			if e.Head().From != observer.StateReconnecting || !running {
+				v.breaks(e, "there is no attempt to reconnect")
+			}
+		}
+	}
+}
+
+// mustFollow checks that an event of one of those names comes right after event i.
+func (v *verdict) mustFollow(events []observer.Event, i int, names ...string) {
 	switch {
 	case i+1 == len(events) && !v.whole:
-	case i+1 == len(events) || events[i+1].Name() != name && events[i+1].Name() != "Missed":
-		v.breaks(events[i], "%s does not follow", name)
+	case i+1 == len(events) || !slices.Contains(append(names, "Missed"), events[i+1].Name()):
+		v.breaks(events[i], "%s does not follow", names[0])
 	}
 }

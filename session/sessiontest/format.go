@@ -106,10 +106,27 @@ func (l *line) status(key string, st status.Status) {
 	if st.Permanent {
 		text += ",permanent"
 	}
+	if d := st.Directive; d != nil {
+		text += l.directive(d)
+	}
 	if l.Causes && st.Cause != nil {
 		text += ",cause:" + strconv.Quote(st.Cause.Error())
 	}
 	l.word(text)
+}
+
+// directive writes what a server asks for.
+func (l *line) directive(d *status.Directive) (text string) {
+	if d.RetryAfter != 0 && !l.Untimed {
+		text += ",retry-after:" + d.RetryAfter.String()
+	}
+	if d.Recovery != status.RecoverAnyhow {
+		text += ",asks:" + d.Recovery.String()
+	}
+	if d.Endpoint != "" {
+		text += ",move:" + d.Endpoint
+	}
+	return text
 }
 
 // decision writes what a decision says beyond its status.
@@ -139,6 +156,9 @@ func (l *line) describe(e observer.Event) {
 	case observer.AttemptStarted:
 		l.number("number", e.Number)
 		l.word("level=" + e.Level.String())
+		if e.Endpoint != "" {
+			l.word("endpoint=" + e.Endpoint)
+		}
 		l.status("cause", e.Cause)
 		l.flag("view-only", e.ViewOnly)
 		l.flag("without-transforms", e.WithoutTransforms)
@@ -146,10 +166,15 @@ func (l *line) describe(e observer.Event) {
 	case observer.AttemptFailed:
 		l.number("number", e.Number)
 		l.status("status", e.Status)
+		l.flag("refused", e.Refused)
+		l.flag("unsupported", e.Unsupported)
 		l.duration("after", e.After)
 	case observer.RetryScheduled:
 		l.status("status", e.Decision.Status)
 		l.decision(e.Decision)
+		if e.Decision.Level != policy.Rejoin {
+			l.word("level=" + e.Decision.Level.String())
+		}
 		l.duration("delay", e.Decision.Delay)
 		l.left(e.Decision.Left)
 	case observer.Connected:
@@ -167,7 +192,7 @@ func (l *line) describe(e observer.Event) {
 		}
 		l.status("first", e.Outage.First)
 		l.status("last", e.Outage.Last)
-		l.duration("gap", e.Outage.Duration)
+		l.outage(&e.Outage)
 	default:
 		l.describeOther(e)
 	}
@@ -240,7 +265,38 @@ func (l *line) describeLiveness(e observer.Event) {
 		l.duration("after", e.After)
 	case observer.MediaProven:
 		l.duration("after", e.After)
+	default:
+		l.describeRecovery(e)
 	}
+}
+
+// describeRecovery writes what surrounds the attempts.
+func (l *line) describeRecovery(e observer.Event) {
+	switch e := e.(type) {
+	case observer.Hinted:
+		l.word(string(e.Hint))
+		l.flag("expired", e.Expired)
+	case observer.AttemptQueued:
+		l.word("level=" + e.Level.String())
+	case observer.EndpointsFound:
+		l.word(strings.Join(e.Endpoints, ","))
+	case observer.CredentialsRefreshed:
+		l.status("status", e.Status)
+		l.duration("expireIn", e.ExpireIn)
+	case observer.Resyncing:
+		l.word("level=" + e.Outage.Level.String())
+		l.outage(&e.Outage)
+	}
+}
+
+// outage writes what was kept, and how long it took.
+func (l *line) outage(o *observer.Outage) {
+	l.flag("session-kept", o.SessionKept && !o.Healed)
+	l.flag("media-kept", o.MediaKept && !o.Healed)
+	if o.Gap != o.Duration {
+		l.duration("after", o.Duration)
+	}
+	l.duration("gap", o.Gap)
 }
 
 // diagnosis writes what is known of the layers, as far as it is anything.

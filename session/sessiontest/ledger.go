@@ -13,7 +13,7 @@ import (
 type Call struct {
 	// Epoch is the attempt's, or the link's.
 	Epoch uint64
-	// Name is Connect, Ping, ProbeMedia, Update, Promote, Demote, Leave or Close.
+	// Name is Connect, Ping, ProbeMedia, RestartMedia, Resume, Update, Promote, Demote, Leave or Close.
 	Name string
 	// At is when it began.
 	At time.Time
@@ -21,7 +21,7 @@ type Call struct {
 	Phase string
 	// Canceled says that its context had ended before it began.
 	Canceled bool
-	// Attempt is what a Connect was asked for, ID a Ping's or a ProbeMedia's id,
+	// Attempt is what a Connect, RestartMedia or Resume was asked for, ID a Ping's or a ProbeMedia's id,
 	// Change what an Update was asked for, Credentials those of a Promote.
 	Attempt     session.Attempt
 	ID          uint64

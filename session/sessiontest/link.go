@@ -26,6 +26,10 @@ type Link struct {
 	// Media is how often media packets come in while the link is open, each of them
 	// a Reporter.Alive; 0: none.
 	Media time.Duration
+	// RestartMedia makes the link a session.MediaRestarter, Resume a session.Resumer.
+	// A Func step is called with the attempt that is being made.
+	RestartMedia Step
+	Resume       Step
 	// Update makes the link a session.Updater.
 	Update Step
 	// Promote makes the link a session.Promoter. Demote is its other half and
@@ -41,7 +45,9 @@ type Link struct {
 
 // Able returns a Link that has every ability, and each of them works at once.
 func Able() Link {
-	return Link{Ping: OK(), Probe: OK(), Update: OK(), Promote: OK(), Demote: OK(), Leave: OK()}
+	return Link{
+		Ping: OK(), Probe: OK(), RestartMedia: OK(), Resume: OK(), Update: OK(), Promote: OK(), Demote: OK(), Leave: OK(),
+	}
 }
 
 // EpochOf returns the epoch of a link that a Transport has opened, of one
@@ -78,7 +84,11 @@ func (l *link) openedIn() uint64 { return l.life.attempt.Epoch }
 func (l *link) play(ctx context.Context, c Call, pick func(*Link) Step) error {
 	step, running := l.t.beginOn(ctx, l.life, c, pick)
 	defer l.t.end(running)
-	return step.play(ctx, l.life)
+	a := c.Attempt
+	if a.Level == 0 {
+		a = l.life.attempt
+	}
+	return step.play(ctx, l.life, a)
 }
 
 // able wraps a link in the abilities that it has.
@@ -89,6 +99,12 @@ func able(base *link, can *Link) session.Link {
 	}
 	if can.Probe.isSet() {
 		l = prober{wrapper{base, l}}
+	}
+	if can.RestartMedia.isSet() {
+		l = restarter{wrapper{base, l}}
+	}
+	if can.Resume.isSet() {
+		l = resumer{wrapper{base, l}}
 	}
 	if can.Update.isSet() {
 		l = updater{wrapper{base, l}}
@@ -148,6 +164,20 @@ func (l *link) ask(ctx context.Context, c Call, pick func(*Link) Step, answer fu
 		answer(l.t, c.ID)
 	}
 	return err
+}
+
+type restarter struct{ wrapper }
+
+// RestartMedia plays the step of Link.RestartMedia.
+func (r restarter) RestartMedia(ctx context.Context, a session.Attempt) error {
+	return r.play(ctx, Call{Name: "RestartMedia", Attempt: a}, func(can *Link) Step { return can.RestartMedia.or(missing()) })
+}
+
+type resumer struct{ wrapper }
+
+// Resume plays the step of Link.Resume.
+func (r resumer) Resume(ctx context.Context, a session.Attempt) error {
+	return r.play(ctx, Call{Name: "Resume", Attempt: a}, func(can *Link) Step { return can.Resume.or(missing()) })
 }
 
 type updater struct{ wrapper }

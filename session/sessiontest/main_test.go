@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/observer"
@@ -31,9 +32,13 @@ type fakeTB struct {
 func (f *fakeTB) Helper()           {}
 func (f *fakeTB) Error(args ...any) { f.errors = append(f.errors, fmt.Sprint(args...)) }
 
-// config is one of production, but for the jitter, which is not random.
+// config is one of production, but for the jitter, which is not random and does not
+// depend on the cause.
 func config(tr session.Transport, observers ...observer.Observer) session.Config {
 	p := policy.Default()
+	p.NewBackOff = func(random func() float64) backoff.BackOff {
+		return &policy.FullJitter{Short: time.Second, Long: 5 * time.Second, Random: random}
+	}
 	return session.Config{
 		Name: "test", Transport: tr, Observers: observers, Policy: &p, Random: func() float64 { return 0.5 },
 	}

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/holdfast-go/holdfast/session"
 	"runtime"
 	"time"
 )
 
 // play is the body of a call: it waits as the step says and does what it says.
-func (s Step) play(ctx context.Context, of *life) error {
+func (s Step) play(ctx context.Context, of *life, a session.Attempt) error {
 	if err := s.pause(ctx, of.released); err != nil {
 		return err
 	}
@@ -22,7 +23,7 @@ func (s Step) play(ctx context.Context, of *life) error {
 		runtime.Goexit()
 	}
 	if s.run != nil {
-		if err := s.run(ctx, of.attempt, of.reporter); err != nil {
+		if err := s.run(ctx, a, of.reporter); err != nil {
 			return s.failure(ctx, err)
 		}
 	}

@@ -70,7 +70,8 @@ func Panic(v any) Step { return Step{does: panics, value: v} }
 func Exit() Step { return Step{does: exits} }
 
 // Func runs f and does what its error says: nil is OK, others are Fail. The
-// attempt and the reporter are those that Connect got, on a link's calls too.
+// attempt and the reporter are those that Connect got, on a link's calls too, but
+// for RestartMedia and Resume, which have attempts of their own.
 func Func(f func(ctx context.Context, a session.Attempt, r *session.Reporter) error) Step {
 	return Step{does: succeeds, run: f}
 }

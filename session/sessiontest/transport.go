@@ -111,7 +111,7 @@ func (l *life) release() {
 func (t *Transport) Connect(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 	l, step, running := t.beginConnect(ctx, a, r)
 	defer t.end(running)
-	if err := step.play(ctx, l); err != nil {
+	if err := step.play(ctx, l, a); err != nil {
 		return nil, err
 	}
 	if step.does == nothing {
