@@ -19,6 +19,9 @@ import (
 // milliseconds unless something in Pion is stuck.
 const giveUp = 2 * time.Second
 
+// dialer opens a connection, as in http.Transport.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // Options says what to dial. URL and Attendee are required.
 type Options struct {
 	URL      string // see Server.URL
@@ -72,22 +75,32 @@ func (c *Call) abandon() {
 }
 
 func (c *Call) open(ctx context.Context) error {
-	sig, err := openChannel(ctx, c.o)
+	l, err := c.openLine(ctx, c.o.URL)
 	if err != nil {
-		st := status.FromWebSocketError(0, status.Joining)
-		if st.Cause = err; ctx.Err() != nil {
-			st.Cause = context.Cause(ctx)
-		}
-		return st
+		return err
 	}
-	c.sig = sig
-	c.tasks.Go(c.readSignaling)
+	c.mu.Lock()
+	c.line = l
+	c.mu.Unlock()
+	c.tasks.Go(func() { c.read(l) })
 	return nil
 }
 
+// openLine opens a line that nobody reads yet.
+func (c *Call) openLine(ctx context.Context, url string) (*line, error) {
+	ch, err := openChannel(ctx, url, c.o.Dial)
+	if err == nil {
+		return newLine(ch), nil
+	}
+	st := status.FromWebSocketError(0, status.Joining)
+	if st.Cause = err; ctx.Err() != nil {
+		st.Cause = context.Cause(ctx)
+	}
+	return nil, st
+}
+
 // openChannel opens a WebSocket over a connection that it keeps hold of.
-func openChannel(ctx context.Context, o Options) (*channel, error) {
-	dial := o.Dial
+func openChannel(ctx context.Context, url string, dial dialer) (*channel, error) {
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
@@ -101,7 +114,7 @@ func openChannel(ctx context.Context, o Options) (*channel, error) {
 		return c, err
 	}
 	defer web.CloseIdleConnections()
-	ws, _, err := websocket.Dial(ctx, o.URL, &websocket.DialOptions{HTTPClient: &http.Client{Transport: web}})
+	ws, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: web}})
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +122,8 @@ func openChannel(ctx context.Context, o Options) (*channel, error) {
 }
 
 func (c *Call) join(ctx context.Context) error {
-	_, err := c.ask(ctx, Message{Kind: KindJoin, Attendee: c.o.Attendee, Token: c.o.Token, ViewOnly: c.o.ViewOnly})
+	ack, err := c.ask(ctx, Message{Kind: KindJoin, Attendee: c.o.Attendee, Token: c.o.Token, ViewOnly: c.o.ViewOnly})
+	c.session = ack.Session
 	return err
 }
 
@@ -183,13 +197,14 @@ func (c *Call) addAudio() error {
 
 // connect waits for the media and lets the call begin.
 func (c *Call) connect(ctx context.Context) error {
+	l := c.current()
 	select {
 	case <-c.connected:
-	case <-c.lost:
+	case <-l.ctx.Done():
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if err := c.establish(); err != nil {
+	if err := c.stand(l); err != nil {
 		return err
 	}
 	if c.out != nil {

@@ -41,7 +41,7 @@ func (e evidence) Closed(l status.Layer, err error) {
 	c.mu.Lock()
 	again := c.mediaGone
 	c.mediaGone = true
-	ended := c.fail(cause)
+	ended := !c.established && c.line.fail(cause)
 	c.mu.Unlock()
 	if !again && !ended {
 		c.h.Closed(l, err)

@@ -13,16 +13,25 @@ import (
 // and return before the attendee has heard of it.
 
 // CloseSignaling closes an attendee's WebSocket with a code, media runs on for
-// the server's linger time. The code must be one that may be sent (RFC 6455
+// the server's ResumeGrace. The code must be one that may be sent (RFC 6455
 // section 7.4): not 1005, 1006 or 1015.
 func (s *Server) CloseSignaling(attendee string, code int) bool {
-	return s.with(attendee, func(p *participant) { p.sig.close(websocket.StatusCode(code), patience) })
+	return s.onSignaling(attendee, func(sig *channel) { sig.close(websocket.StatusCode(code), patience) })
 }
 
 // CutSignaling drops an attendee's TCP connection without a close frame, media
-// runs on for the server's linger time.
+// runs on for the server's ResumeGrace.
 func (s *Server) CutSignaling(attendee string) bool {
-	return s.with(attendee, func(p *participant) { p.sig.cut() })
+	return s.onSignaling(attendee, (*channel).cut)
+}
+
+// onSignaling runs f on an attendee's signaling if there is any.
+func (s *Server) onSignaling(attendee string, f func(*channel)) bool {
+	return s.with(attendee, func(p *participant) {
+		if v := p.visiting(); v != nil {
+			f(v.sig)
+		}
+	})
 }
 
 // HangUp ends an attendee's peer connection and says nothing about it. The client
@@ -32,10 +41,11 @@ func (s *Server) HangUp(attendee string) bool {
 	return s.with(attendee, func(p *participant) { p.hangUp() })
 }
 
-// Remove expels an attendee: audio status 411.
+// Remove expels an attendee: audio status 411, which an attendee who is away hears
+// when it wants to resume.
 func (s *Server) Remove(attendee string) bool {
 	return s.with(attendee, func(p *participant) {
-		p.tell(KindAudioStatus, audioRemoved, websocket.StatusNormalClosure)
+		p.end(*pushed(audioRemoved, websocket.StatusNormalClosure), true)
 	})
 }
 
@@ -47,11 +57,12 @@ func (s *Server) End() {
 	all := slices.Collect(maps.Values(s.roster))
 	s.mu.Unlock()
 	for _, p := range all {
-		s.start(func() { p.tell(KindAudioStatus, audioEnded, closeEnded) })
+		s.start(func() { p.end(*pushed(audioEnded, closeEnded), false) })
 	}
 }
 
-// SendAudioStatus pushes an audio status and leaves the connection alone.
+// SendAudioStatus pushes an audio status and leaves the connection alone. An
+// attendee who is away hears it when it has resumed.
 func (s *Server) SendAudioStatus(attendee string, wire int) bool {
 	return s.push(attendee, Message{Kind: KindAudioStatus, Status: wire})
 }

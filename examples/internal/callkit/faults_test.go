@@ -61,8 +61,6 @@ func TestRemovalClosesBothLayers(t *testing.T) {
 	assert.False(t, s.Remove(alice), "is gone")
 }
 
-// Who joins under the name of another takes the place of the other one, who is told
-// so (NEEDS 8).
 func TestDisplacement(t *testing.T) {
 	s := startServer(t, ServerOptions{Capacity: 1})
 	_, older := call(t, options(s, alice))
@@ -121,20 +119,20 @@ func TestCutSignalingHasNoCode(t *testing.T) {
 
 func TestLingering(t *testing.T) {
 	t.Run("ends", func(t *testing.T) {
-		s := startServer(t, ServerOptions{Linger: 20 * time.Millisecond})
+		s := startServer(t, ServerOptions{ResumeGrace: 20 * time.Millisecond})
 		_, h := callWithAudio(t, s, alice)
 		require.True(t, s.CutSignaling(alice))
 		h.hungUp(t)
 		eventually(t, "an empty meeting", func() bool { return len(s.Attendees()) == 0 })
 	})
 	t.Run("off", func(t *testing.T) {
-		s := startServer(t, ServerOptions{Linger: -1})
+		s := startServer(t, ServerOptions{ResumeGrace: -1})
 		_, h := callWithAudio(t, s, alice)
 		require.True(t, s.CutSignaling(alice))
 		h.hungUp(t)
 	})
 	t.Run("ends when the client comes back", func(t *testing.T) {
-		s := startServer(t, ServerOptions{Linger: time.Hour})
+		s := startServer(t, ServerOptions{ResumeGrace: time.Hour})
 		_, h := callWithAudio(t, s, alice)
 		require.True(t, s.CutSignaling(alice))
 		h.lost(t, status.LayerSignaling)

@@ -9,9 +9,9 @@ import (
 // reporter, so that one can be passed as it is. They are called from goroutines
 // of the call, several at once, and must neither block nor close the call.
 //
-// What ends an attempt is the error of Dial, not a call of Status or Closed;
-// Alive, Expect and Present may be called before Dial returns. Nothing is called
-// once Close has returned nil.
+// What ends an attempt is the error of Dial or Resume, not a call of Status or
+// Closed; Alive, Expect and Present may be called before Dial returns. Nothing is
+// called once Close has returned nil.
 type Handler interface {
 	// Status passes on a status that the server gave. It is never OK.
 	Status(st status.Status)
@@ -29,7 +29,8 @@ type Handler interface {
 	Doubt(l status.Layer, why error)
 	// Present says that the attendee is on the roster.
 	Present()
-	// Closed says that a layer is lost, once for each layer. Err carries a
+	// Closed says that a layer is lost, once for each layer, and once more after a
+	// Resume or a RestartMedia that has brought it back. Err carries a
 	// status.Status, unless the media was hung up: that has no code of its own, and
 	// the server's reason for it may still be on its way.
 	Closed(l status.Layer, err error)

@@ -36,40 +36,65 @@ type switches struct {
 	lateness  time.Duration // how long media is hung up before the reason is told
 }
 
-// admit decides about a join. A refusal is the message that says so and the code
-// to close with. An attendee who is in already is replaced by the new one, who
-// is the older one's end.
-func (s *Server) admit(p *participant, m Message) (refusal *Message, code websocket.StatusCode) {
-	s.mu.Lock()
-	old := s.roster[m.Attendee]
-	refusal, code = s.refuse(m, old)
-	if refusal == nil {
-		s.roster[m.Attendee] = p
-		p.attendee = m.Attendee
-		p.setSilent(s.silent[m.Attendee])
+// admit decides about a join. An attendee who is in already is replaced by the new
+// one, who is the older one's end.
+func (s *Server) admit(v *visit, m Message) (*participant, *refusal) {
+	p, old, r := s.seat(v, m)
+	if old != nil {
+		s.start(func() { old.end(*pushed(audioElsewhere, websocket.StatusNormalClosure), false) })
 	}
-	s.mu.Unlock()
-	if refusal == nil && old != nil {
-		s.start(func() { old.tell(KindAudioStatus, audioElsewhere, websocket.StatusNormalClosure) })
-	}
-	return refusal, code
+	return p, r
 }
 
-// refuse gives the reason against a join, in the order in which a client should
-// learn them. The caller holds mu.
-func (s *Server) refuse(m Message, old *participant) (*Message, websocket.StatusCode) {
-	ack := func(status int) (*Message, websocket.StatusCode) {
-		return &Message{Kind: KindJoinAck, ID: m.ID, Status: status}, websocket.StatusNormalClosure
+func (s *Server) seat(v *visit, m Message) (p, old *participant, r *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.refuseJoin(m); r != nil {
+		return nil, nil, r
 	}
+	old = s.roster[m.Attendee]
+	p = newParticipant(v, m.Attendee)
+	p.viewOnly.Store(m.ViewOnly)
+	p.setSilent(s.silent[m.Attendee])
+	s.roster[m.Attendee] = p
+	return p, old, nil
+}
+
+// refuseJoin gives the reason against a join, in the order in which a client should
+// learn them. The caller holds mu.
+func (s *Server) refuseJoin(m Message) *refusal {
+	if r := s.refuse(m); r != nil {
+		return r
+	}
+	if s.sw.full || s.o.Capacity > 0 && s.roster[m.Attendee] == nil && len(s.roster) >= s.o.Capacity {
+		return denied(m, joinFull)
+	}
+	return nil
+}
+
+// refuse gives the reason against a join or a resume. The caller holds mu.
+func (s *Server) refuse(m Message) *refusal {
 	switch {
 	case s.sw.ended:
-		return &Message{Kind: KindAudioStatus, Status: audioEnded}, closeEnded
+		return pushed(audioEnded, closeEnded)
 	case m.Attendee == "" || s.sw.rejecting || s.o.Check != nil && !s.o.Check(m.Attendee, m.Token):
-		return ack(joinForbidden)
-	case s.sw.full || s.o.Capacity > 0 && old == nil && len(s.roster) >= s.o.Capacity:
-		return ack(joinFull)
+		return denied(m, joinForbidden)
 	}
-	return nil, 0
+	return nil
+}
+
+// denied refuses a request with a status.
+func denied(m Message, status int) *refusal {
+	ack := Message{Kind: KindJoinAck, ID: m.ID, Status: status}
+	if m.Kind == KindResume {
+		ack.Kind = KindResumeAck
+	}
+	return &refusal{ack, websocket.StatusNormalClosure}
+}
+
+// pushed ends a visit with an audio status.
+func pushed(status int, code websocket.StatusCode) *refusal {
+	return &refusal{Message{Kind: KindAudioStatus, Status: status}, code}
 }
 
 // Attendees lists who is in the meeting, sorted.

@@ -3,6 +3,7 @@ package callkit
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/pion/webrtc/v4"
 )
@@ -23,7 +24,7 @@ func (c *Call) Sent() uint64 {
 
 // Ping sends a ping. Its answer goes to the handler's Pong, if it comes.
 func (c *Call) Ping(ctx context.Context, id uint64) error {
-	return c.send(ctx, Message{Kind: KindPing, ID: id})
+	return c.send(ctx, c.current(), Message{Kind: KindPing, ID: id})
 }
 
 // ProbeMedia asks the media path for a sign of life. It is reported with the
@@ -31,9 +32,39 @@ func (c *Call) Ping(ctx context.Context, id uint64) error {
 func (c *Call) ProbeMedia(ctx context.Context, id uint64) error { return c.media.ProbeMedia(ctx, id) }
 
 // RestartMedia makes the media path anew over the open signaling and returns when
-// it carries traffic again.
+// it carries traffic again. The error is errors.ErrUnsupported if no restart can
+// bring the media back: the peer connection is closed, or DTLS has failed.
 func (c *Call) RestartMedia(ctx context.Context) error {
-	return c.negotiation(ctx, func() error { return c.media.Restart(ctx, c.reoffer) })
+	return c.restarted(c.negotiation(ctx, func() error {
+		if c.mediaOver() {
+			return errMediaOver
+		}
+		return c.media.Restart(ctx, c.reoffer)
+	}))
+}
+
+// errMediaOver says that only another call can have media again.
+var errMediaOver = fmt.Errorf("callkit: the peer connection is closed for good: %w", errors.ErrUnsupported)
+
+func (c *Call) mediaOver() bool {
+	dtls := c.peer.SCTP().Transport().State()
+	return c.ctx.Err() != nil || c.peer.ConnectionState() == webrtc.PeerConnectionStateClosed ||
+		dtls == webrtc.DTLSTransportStateClosed || dtls == webrtc.DTLSTransportStateFailed
+}
+
+// restarted judges the outcome of a restart. Media that is back can be lost again.
+func (c *Call) restarted(err error) error {
+	switch over := c.mediaOver(); {
+	case over && c.closing() != nil:
+		return errors.Join(ErrClosed, errMediaOver)
+	case over && !errors.Is(err, errMediaOver):
+		return errors.Join(err, errMediaOver)
+	case err == nil:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.mediaGone = false
+	}
+	return err
 }
 
 // reoffer sends an offer during the call and gives the answer.
@@ -50,7 +81,7 @@ type Update struct {
 
 // Update changes the running call and returns when the server has agreed. An
 // update that asks for nothing does nothing. After an error the two sides may
-// disagree about the media, and the call should be replaced.
+// disagree about the media until another update succeeds, or a restart.
 func (c *Call) Update(ctx context.Context, u Update) error {
 	if !u.Renegotiate && !u.ViewOnly {
 		return nil
@@ -61,22 +92,39 @@ func (c *Call) Update(ctx context.Context, u Update) error {
 				return err
 			}
 		}
-		sdp, err := offer(ctx, c.peer)
-		if err != nil {
-			return err
-		}
-		return c.exchange(ctx, Message{Kind: KindUpdate, SDP: sdp, ViewOnly: c.sending.Err() != nil})
+		return c.renegotiate(ctx)
 	})
+}
+
+func (c *Call) renegotiate(ctx context.Context) error {
+	sdp, err := offer(ctx, c.peer)
+	if err == nil {
+		err = c.exchange(ctx, Message{Kind: KindUpdate, SDP: sdp, ViewOnly: c.sending.Err() != nil})
+	}
+	if err != nil {
+		takeBack(c.peer)
+	}
+	return err
 }
 
 // negotiation runs f when no other negotiation does.
 func (c *Call) negotiation(ctx context.Context, f func() error) error {
+	if err := c.take(ctx, c.negotiating); err != nil {
+		return err
+	}
+	defer func() { <-c.negotiating }()
+	return f()
+}
+
+// take waits for a token that one task at a time may hold.
+func (c *Call) take(ctx context.Context, token chan<- struct{}) error {
 	select {
-	case c.negotiating <- struct{}{}:
-		defer func() { <-c.negotiating }()
-		return f()
+	case token <- struct{}{}:
+		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-c.ctx.Done():
+		return ErrClosed
 	}
 }
 
@@ -130,8 +178,8 @@ func (c *Call) Close(ctx context.Context) error {
 
 func (c *Call) tearDown() {
 	defer close(c.closed)
-	if c.sig != nil {
-		c.sig.cut()
+	if l := c.current(); l != nil {
+		l.cut()
 	}
 	if c.peer != nil {
 		c.media.Close()

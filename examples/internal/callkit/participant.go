@@ -10,136 +10,105 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// participant is one client at the server, from its WebSocket to the end of its
-// media.
+// participant is an attendee at the server, from the join to the end of its media.
+// A visit comes and goes.
 type participant struct {
 	server   *Server
-	sig      *channel
+	attendee string
+	session  Token // what a client resumes with
 	in       inbound
 	promoted atomic.Bool
 	viewOnly atomic.Bool
+	shown    atomic.Bool // is on the roster that attendees see
 	ending   sync.Once
-	// ctx ends the participant for good: no media lingers after that.
+	// ctx ends the participant for good: it is kept no longer.
 	ctx    context.Context
 	cancel context.CancelFunc
 	// mediaOver is closed when the peer connection has ended.
 	mediaOver   chan struct{}
 	overOnce    sync.Once
-	startSender sync.Once // a connection that was shaky is connected twice
-
-	attendee string // set by admit, then read only; "" = not joined
+	startSender sync.Once  // a connection that was shaky is connected twice
+	negotiating sync.Mutex // one visit may follow another in the middle of it
 
 	mu     sync.Mutex
+	visit  *visit        // nil while nobody is there
+	back   chan struct{} // closed by the next visit, if there is none
+	over   bool          // there will be none
+	missed []Message     // audio statuses that nobody was there to hear
 	silent bool
 	out    *outbound              // nil before the offer
 	peer   *webrtc.PeerConnection // nil before the offer
 }
 
-func newParticipant(s *Server, sig *channel) *participant {
-	p := &participant{server: s, sig: sig, mediaOver: make(chan struct{})}
-	p.ctx, p.cancel = context.WithCancel(s.ctx)
+func newParticipant(v *visit, attendee string) *participant {
+	p := &participant{
+		server: v.server, attendee: attendee, session: v.server.newSession(),
+		visit: v, mediaOver: make(chan struct{}),
+	}
+	p.ctx, p.cancel = context.WithCancel(v.server.ctx)
 	return p
 }
 
-// serve handles messages until the signaling ends, and then keeps the media up
-// for a while: a client may come back.
-func (p *participant) serve() {
-	for {
-		m, err := p.sig.receive(p.ctx)
-		if err != nil {
-			break
-		}
-		p.handle(m)
-	}
-	// It is closed already, unless what came in was no message.
-	p.sig.close(websocket.StatusInvalidFramePayloadData, patience)
-	p.linger()
-}
-
-func (p *participant) linger() {
-	if p.connection() == nil || p.server.o.Linger < 0 {
+// handle answers its visit, and no other.
+func (p *participant) handle(v *visit, m Message) {
+	if !p.visitedBy(v) {
 		return
-	}
-	t := time.NewTimer(p.server.o.Linger)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-p.mediaOver:
-	case <-p.ctx.Done():
-	}
-}
-
-func (p *participant) handle(m Message) {
-	switch m.Kind {
-	case KindPing:
-		if !p.server.switched().deaf {
-			p.send(Message{Kind: KindPong, ID: m.ID})
-		}
-		return
-	case KindJoin:
-		p.join(m)
-		return
-	}
-	if p.attendee == "" {
-		return // nothing else is answered before the join
 	}
 	switch m.Kind {
 	case KindOffer:
-		p.offered(m)
+		p.offered(v, m)
 	case KindUpdate:
 		p.viewOnly.Store(m.ViewOnly)
-		p.send(p.agree(m, KindUpdateAck))
+		v.send(p.agree(v, m, KindUpdateAck))
 	case KindPromote:
-		p.promote(m)
+		p.promote(v, m)
 	case KindDemote:
 		p.promoted.Store(false)
-		p.send(Message{Kind: KindDemoteAck, ID: m.ID})
+		v.send(Message{Kind: KindDemoteAck, ID: m.ID})
 	case KindLeave:
-		p.end(&Message{Kind: KindLeaveAck, ID: m.ID}, websocket.StatusNormalClosure)
+		p.end(refusal{Message{Kind: KindLeaveAck, ID: m.ID}, websocket.StatusNormalClosure}, false)
 	}
 }
 
-func (p *participant) join(m Message) {
-	if p.attendee != "" || p.server.hangs(PhaseJoin) {
-		return
-	}
-	if refusal, code := p.server.admit(p, m); refusal != nil {
-		p.end(refusal, code)
-		return
-	}
-	p.viewOnly.Store(m.ViewOnly)
-	p.send(Message{Kind: KindJoinAck, ID: m.ID})
+func (p *participant) visitedBy(v *visit) bool { return p.visiting() == v }
+
+func (p *participant) visiting() *visit {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.visit
 }
 
 // promote lets the attendee into the primary meeting on any token.
-func (p *participant) promote(m Message) {
+func (p *participant) promote(v *visit, m Message) {
 	ack := Message{Kind: KindPromoteAck, ID: m.ID}
 	if m.Token == "" {
 		ack.Status = joinForbidden
 	}
 	p.promoted.Store(ack.Status == 0)
-	p.send(ack)
+	v.send(ack)
 }
 
-func (p *participant) offered(m Message) {
+func (p *participant) offered(v *visit, m Message) {
 	if p.connection() != nil || p.server.hangs(PhaseNegotiate) {
 		return
 	}
 	if err := p.openMedia(); err != nil {
-		p.send(Message{Kind: KindAnswer, ID: m.ID, Status: serverFault})
+		v.send(Message{Kind: KindAnswer, ID: m.ID, Status: serverFault})
 		return
 	}
-	reply := p.agree(m, KindAnswer)
+	reply := p.agree(v, m, KindAnswer)
 	if p.server.hangs(PhaseMedia) {
 		p.hangUp() // before the client can begin, which takes it no time
 	}
-	p.send(reply)
+	v.send(reply)
 }
 
 // agree makes the answer to an offer, the first or a later one.
-func (p *participant) agree(m Message, ack Kind) Message {
+func (p *participant) agree(v *visit, m Message, ack Kind) Message {
 	reply := Message{Kind: ack, ID: m.ID, Status: serverFault}
-	if pc := p.connection(); pc != nil {
+	p.negotiating.Lock()
+	defer p.negotiating.Unlock()
+	if pc := p.connection(); pc != nil && p.visitedBy(v) {
 		if sdp, err := answer(p.ctx, pc, m.SDP); err == nil {
 			reply.SDP, reply.Status = sdp, 0
 		}
@@ -199,15 +168,25 @@ func (p *participant) mediaState(st webrtc.PeerConnectionState) {
 	case webrtc.PeerConnectionStateConnected:
 		p.startSender.Do(func() { p.server.start(p.connected) })
 	case webrtc.PeerConnectionStateFailed:
-		p.server.start(func() { p.end(nil, closeMediaLost) })
+		p.server.start(p.mediaFailed)
 	case webrtc.PeerConnectionStateClosed:
 		p.overOnce.Do(func() { close(p.mediaOver) })
+	}
+}
+
+// mediaFailed lets the client know, which may be able to restart. The participant
+// is kept as if the client had gone.
+func (p *participant) mediaFailed() {
+	v := p.visiting()
+	if v != nil && p.connection().ConnectionState() == webrtc.PeerConnectionStateFailed {
+		v.sig.close(closeMediaLost, patience)
 	}
 }
 
 // connected shows the attendee on the roster and sends audio to the end.
 func (p *participant) connected() {
 	if !p.server.switched().hidden {
+		p.shown.Store(true)
 		p.send(Message{Kind: KindPresent})
 	}
 	p.mu.Lock()
@@ -216,30 +195,44 @@ func (p *participant) connected() {
 	out.run(p.ctx)
 }
 
-// send gives a client that takes nothing no longer than patience.
+// send pushes a message to the client. An audio status waits for a client that is
+// not there.
 func (p *participant) send(m Message) {
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	_ = p.sig.send(ctx, m) // the reader learns of a lost connection
+	p.mu.Lock()
+	v := p.visit
+	if v == nil && m.Kind == KindAudioStatus {
+		p.missed = append(p.missed, m)
+	}
+	p.mu.Unlock()
+	if v != nil {
+		v.send(m)
+	}
 }
 
-// tell ends the participant with a status.
-func (p *participant) tell(k Kind, wire int, code websocket.StatusCode) {
-	p.end(&Message{Kind: k, Status: wire}, code)
-}
-
-// end gives the client a last message, if there is one, closes the signaling and
-// ends the media. It returns when the client has answered or has run out of
-// patience; only the first call does something, all wait.
-func (p *participant) end(last *Message, code websocket.StatusCode) {
+// end gives the client a last message, closes the signaling and ends the media. If
+// the message is one to remember, a client that comes back later hears it as well.
+// Only the first call does something, all wait.
+func (p *participant) end(last refusal, remember bool) {
 	p.ending.Do(func() {
-		if last != nil {
-			p.hangUpEarly()
-			p.send(*last)
+		defer p.cancel()
+		if remember {
+			p.server.bury(p, &last)
+		} else {
+			p.server.bury(p, nil)
 		}
-		p.sig.close(code, patience)
-		p.cancel()
+		p.hangUpEarly()
+		if v := p.finish(); v != nil {
+			v.turnAway(&last)
+		}
 	})
+}
+
+// finish lets nobody visit any more, and gives the last who does.
+func (p *participant) finish() *visit {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	return p.visit
 }
 
 // hangUpEarly ends media ahead of the reason if the server is set so.
@@ -263,10 +256,10 @@ func (p *participant) hangUp() {
 	}
 }
 
-// release frees what is left when the signaling and the lingering are over.
+// release frees what is left.
 func (p *participant) release() {
 	p.cancel()
-	p.sig.cut()
+	p.server.bury(p, nil)
 	if pc := p.connection(); pc != nil {
 		_ = pc.GracefulClose()
 	}

@@ -92,3 +92,11 @@ func answer(ctx context.Context, pc *webrtc.PeerConnection, sdp string) (string,
 func accept(pc *webrtc.PeerConnection, sdp string) error {
 	return pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp})
 }
+
+// takeBack makes up for an offer without an answer, so that there may be another:
+// the last description of the other side answers it. Pion has no rollback.
+func takeBack(pc *webrtc.PeerConnection) {
+	if last := pc.CurrentRemoteDescription(); last != nil && pc.SignalingState() == webrtc.SignalingStateHaveLocalOffer {
+		_ = accept(pc, last.SDP) // the next offer fails if this does
+	}
+}

@@ -10,12 +10,14 @@ import (
 // Phase names one step of joining a meeting.
 type Phase string
 
-// The phases of [Dial], in their order.
+// The phases of [Dial], in their order, and what stands in place of the middle of
+// them when a call is resumed.
 const (
 	PhaseOpen      Phase = "open signaling" // TCP and the WebSocket upgrade
 	PhaseJoin      Phase = "join"           // the attendee is let in, or refused
 	PhaseNegotiate Phase = "negotiate"      // offer, candidates and answer
 	PhaseMedia     Phase = "connect media"  // ICE and DTLS
+	PhaseResume    Phase = "resume"         // the attendee takes its place again, or has none
 )
 
 // layer is where a failure of the phase is seen when nothing better is known.
@@ -26,7 +28,7 @@ func (p Phase) layer() status.Layer {
 	return status.LayerSignaling
 }
 
-// PhaseError says in which phase [Dial] failed. It unwraps to a [status.Status]:
+// PhaseError says in which phase [Dial] or [Call.Resume] failed. It unwraps to a [status.Status]:
 // the one that the server gave, or TaskFailed with the cause. The error of an
 // ended context is reachable through it.
 type PhaseError struct {

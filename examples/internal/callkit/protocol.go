@@ -14,7 +14,9 @@ type Kind string
 // ID, which the answer repeats; pushes go from the server to the client.
 const (
 	KindJoin       Kind = "join"       // request: Attendee, Token, ViewOnly
-	KindJoinAck    Kind = "joinAck"    // answer: Status 0, or why the join is refused
+	KindJoinAck    Kind = "joinAck"    // answer: Session, or Status: why the join is refused
+	KindResume     Kind = "resume"     // request: Attendee, Token, Session; instead of join
+	KindResumeAck  Kind = "resumeAck"  // answer: Promoted, or Gone, or Status
 	KindOffer      Kind = "offer"      // request: SDP with all candidates
 	KindAnswer     Kind = "answer"     // answer: SDP with all candidates, or Status
 	KindUpdate     Kind = "update"     // request: SDP, ViewOnly; negotiates the running call anew
@@ -36,7 +38,7 @@ const (
 
 // answers lists the kinds that settle a pending request of the client.
 var answers = map[Kind]bool{
-	KindJoinAck: true, KindAnswer: true, KindUpdateAck: true,
+	KindJoinAck: true, KindResumeAck: true, KindAnswer: true, KindUpdateAck: true,
 	KindPromoteAck: true, KindDemoteAck: true, KindLeaveAck: true,
 }
 
@@ -64,6 +66,9 @@ type Message struct {
 	Status   int    `json:"status,omitempty"`   // wire status, 0 = none
 	Attendee string `json:"attendee,omitempty"` // who joins
 	Token    Token  `json:"token,omitempty"`
+	Session  Token  `json:"session,omitempty"`  // what this stay in the meeting is resumed with
+	Gone     bool   `json:"gone,omitempty"`     // there is nothing to resume
+	Promoted bool   `json:"promoted,omitempty"` // the attendee is in the primary meeting, too
 	ViewOnly bool   `json:"viewOnly,omitempty"` // the client sends no media
 	SDP      string `json:"sdp,omitempty"`      // complete: candidates are not trickled
 }

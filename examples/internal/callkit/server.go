@@ -1,13 +1,16 @@
 package callkit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +24,6 @@ const (
 	// patience is how long the server waits for a client's close frame, and for a
 	// message to be taken.
 	patience = 500 * time.Millisecond
-	// defaultLinger is how long media outlives signaling.
-	defaultLinger = 5 * time.Second
 )
 
 // ServerOptions configures a Server. The zero value is ready to use.
@@ -37,9 +38,9 @@ type ServerOptions struct {
 	Media func(*webrtc.SettingEngine)
 	// PacketEvery is the time between two audio packets; 0 or less: 20 ms.
 	PacketEvery time.Duration
-	// Linger is how long an attendee whose signaling is lost stays in the meeting
-	// with media running; 0: 5 s, negative: not at all.
-	Linger time.Duration
+	// ResumeGrace is how long an attendee whose signaling is lost stays in the meeting
+	// with media running, and may resume; 0: 30 s, negative: not at all.
+	ResumeGrace time.Duration
 }
 
 // ErrServerClosed is what Serve and Listen return after Close.
@@ -57,12 +58,14 @@ type Server struct {
 	mu     sync.Mutex
 	addr   net.Addr // of the first listener
 	closed bool
-	conns  map[*participant]bool   // every WebSocket, joined or not
+	visits map[*visit]bool         // every WebSocket, joined or not
 	roster map[string]*participant // by attendee, at most one each
-	sw     switches
-	hang   map[Phase]bool  // the server goes no further than this
-	held   map[Phase]int   // clients that had to wait so far
-	silent map[string]bool // attendees who get no audio
+	// epitaphs are what was said last to attendees who were removed.
+	epitaphs map[string]epitaph
+	sw       switches
+	hang     map[Phase]bool  // the server goes no further than this
+	held     map[Phase]int   // clients that had to wait so far
+	silent   map[string]bool // attendees who get no audio
 	// running counts what Close waits for. It grows under mu and only while
 	// closed is false.
 	running sync.WaitGroup
@@ -70,11 +73,9 @@ type Server struct {
 
 // NewServer makes a server that does not listen yet.
 func NewServer(o ServerOptions) *Server {
-	if o.Linger == 0 {
-		o.Linger = defaultLinger
-	}
+	o.ResumeGrace = cmp.Or(o.ResumeGrace, defaultGrace)
 	s := &Server{
-		o: o, conns: map[*participant]bool{}, roster: map[string]*participant{},
+		o: o, visits: map[*visit]bool{}, roster: map[string]*participant{}, epitaphs: map[string]epitaph{},
 		hang: map[Phase]bool{}, held: map[Phase]int{}, silent: map[string]bool{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -151,14 +152,11 @@ func URL(address string) string { return "ws://" + address + callPath }
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	conns := make([]*participant, 0, len(s.conns))
-	for p := range s.conns {
-		conns = append(conns, p)
-	}
+	visits := slices.Collect(maps.Keys(s.visits))
 	s.mu.Unlock()
 	var ending sync.WaitGroup
-	for _, p := range conns {
-		ending.Go(func() { p.end(nil, websocket.StatusGoingAway) })
+	for _, v := range visits {
+		ending.Go(func() { v.sig.close(websocket.StatusGoingAway, patience) })
 	}
 	ending.Wait()
 	s.cancel()
@@ -194,11 +192,11 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered the request
 	}
 	raw := r.Context().Value(rawConn{}).(net.Conn)
-	p := newParticipant(s, &channel{ws: ws, raw: raw})
-	defer s.exit(p)
-	if s.enter(p) {
-		p.serve()
+	v := newVisit(s, &channel{ws: ws, raw: raw})
+	if s.enter(v) {
+		v.serve()
 	}
+	s.exit(v)
 }
 
 // begin makes Close wait for the calling goroutine until it says running.Done.
@@ -220,24 +218,24 @@ func (s *Server) park(r *http.Request) {
 	}
 }
 
-// enter takes note of a connection, so that Close ends it.
-func (s *Server) enter(p *participant) bool {
+// enter takes note of a visit, so that Close ends it.
+func (s *Server) enter(v *visit) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
 	}
-	s.conns[p] = true
+	s.visits[v] = true
 	return true
 }
 
-// exit ends the participant and forgets it.
-func (s *Server) exit(p *participant) {
-	p.release()
+// exit forgets a visit and returns when its participant has come back or ended.
+func (s *Server) exit(v *visit) {
+	v.end()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, p)
-	if s.roster[p.attendee] == p {
-		delete(s.roster, p.attendee)
+	delete(s.visits, v)
+	s.mu.Unlock()
+	if v.p != nil {
+		v.p.detach(v)
 	}
 }
