@@ -61,6 +61,8 @@ func TestRemovalClosesBothLayers(t *testing.T) {
 	assert.False(t, s.Remove(alice), "is gone")
 }
 
+// Who joins under the name of another takes the place of the other one, who is told
+// so (NEEDS 8).
 func TestDisplacement(t *testing.T) {
 	s := startServer(t, ServerOptions{Capacity: 1})
 	_, older := call(t, options(s, alice))
