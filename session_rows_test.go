@@ -343,11 +343,11 @@ func loseOnce(t *testing.T, lose func(stage), stops bool) {
 // Hours of a call that is pinged, probed and lost every quarter of an hour pass in
 // seconds, exact to the nanosecond (NEEDS 38).
 func TestHoursInSeconds(t *testing.T) {
-	const hours, each = 3, 15 * time.Minute
+	const hours, each, rtt = 3, 15 * time.Minute, 50 * ms
 	const outages = int(hours * time.Hour / each)
 	began := time.Now()
 	bubble(t, "call", func(t *testing.T) {
-		tr := &sessiontest.Transport{Link: sessiontest.Able()}
+		tr := &sessiontest.Transport{Link: quiet(rtt)}
 		var rec sessiontest.Recorder
 		s := start(t, production(tr, &rec))
 		birth := time.Now()
@@ -360,7 +360,7 @@ func TestHoursInSeconds(t *testing.T) {
 		recovered := sessiontest.Of[observer.Recovered](&rec)
 		require.Len(t, recovered, outages)
 		for i, e := range recovered {
-			assert.Equal(t, time.Duration(i+1)*each+500*ms, e.Elapsed)
+			assert.Equal(t, time.Duration(i+1)*each+500*ms+rtt, e.Elapsed, "delay, proof of media")
 		}
 		finish(t, s, tr, &rec)
 	})
@@ -373,7 +373,8 @@ func TestHoursInSeconds(t *testing.T) {
 // later; a wait for the connection ends with its context (NEEDS 40).
 func TestNothingIsQueued(t *testing.T) {
 	bubble(t, "outage", func(t *testing.T) {
-		tr := sessiontest.Script(ok().With(sessiontest.Able()), ok().After(10*sec).With(sessiontest.Able()))
+		tr := sessiontest.Script(ok(), ok().After(10*sec))
+		tr.Link = sessiontest.Link{Promote: ok()}
 		s := start(t, production(tr))
 		tr.Report(1, lost)
 		settle(sec)
