@@ -56,6 +56,7 @@ var tour = scenario{
 	config: func(c *session.Config) {
 		c.Health.UnusableAudio = health.UnusableAudioConfig{Samples: 3, Cooldown: 2 * sec}
 		c.Health.Custom = []health.CustomPolicy{crowd}
+		surround(c)
 	},
 	transport: func() *sessiontest.Transport {
 		tr := sessiontest.Script(fail(status.AudioServiceUnavailable))
@@ -65,13 +66,31 @@ var tour = scenario{
 	acts: slices.Concat(
 		[]act{promote(sec), demote(2 * sec), report(3*sec, 0, status.IncompatibleSDP), report(4*sec, 0, status.VideoCallSwitchToViewOnly)},
 		every(5*sec, sec, 16, func(at time.Duration, i int) act { return sample(at, audio(i)) }),
-		[]act{report(tourLoss, 0, lost), doubt(27*sec, status.LayerMedia), silence(30*sec, health.Media), silence(33*sec, 0)},
+		[]act{report(tourLoss, 0, lost), hint(26*sec, session.NetworkChanged), doubt(27*sec, status.LayerMedia), silence(30*sec, health.Media), silence(33*sec, 0)},
 	),
 	length: 40 * sec,
 }
 
 // tourLoss is when the tour's first outage begins.
 const tourLoss = 25 * sec
+
+// surround gives a session everything that an attempt can need besides its
+// transport; all of it works at once.
+func surround(c *session.Config) {
+	c.Limiter = open{}
+	c.EndpointSource = session.EndpointFunc(func(context.Context, session.EndpointRequest) ([]string, error) {
+		return []string{"wss://a.example", "wss://b.example"}, nil
+	})
+	c.Credentials = session.CredentialFunc(func(context.Context, session.CredentialRequest) (session.Credentials, error) {
+		return session.Credentials{Attendee: "a", Token: "secret", Expires: time.Now().Add(20 * sec)}, nil
+	})
+	c.Resync = func(context.Context, session.Resync) error { return nil }
+}
+
+// open is a limiter that lets everything through.
+type open struct{}
+
+func (open) WaitN(context.Context, int) error { return nil }
 
 // crowd is a custom policy that finds a few senders of video too many.
 var crowd = health.CustomPolicy{Name: "crowd", New: func() health.Policy {
@@ -231,6 +250,20 @@ var methods = map[string]method{
 		return nil
 	}},
 	"Link": {call: func(st stage) error { st.s.Link(); return nil }},
+	"Attached": {call: func(st stage) error {
+		_, err := st.s.Attached()
+		return only(err, nil, session.ErrReconnecting, session.ErrNotConnected, session.ErrStopped, status.Left)
+	}},
+	"StopWith": {call: func(st stage) error { st.s.StopWith(errEnough); return nil }},
+	"Hint": {call: func(st stage) error {
+		for _, h := range []session.Hint{session.NetworkDown, session.NetworkUp, session.NetworkChanged, session.Woke, "no hint"} {
+			st.s.Hint(h)
+		}
+		return nil
+	}},
+	"Update": {call: func(st stage) error {
+		return only(st.s.Update(session.Change{Renegotiate: true}), nil, session.ErrNotConnected, session.ErrStopped)
+	}},
 	"WaitConnected": {waits: true, call: func(st stage) error {
 		return only(st.s.WaitConnected(context.Background()), nil, status.Left)
 	}},

@@ -102,7 +102,7 @@ func TestConfiguredTimeouts(t *testing.T) {
 		verify(t, s, tr, &rec)
 	})
 	bubble(t, "off", func(t *testing.T) {
-		tr := sessiontest.Transport{Link: sessiontest.Able()}
+		tr := sessiontest.Transport{Link: rejoining()}
 		var rec sessiontest.Recorder
 		cfg := production(&tr, &rec)
 		cfg.ReasonGrace, cfg.PingInterval, cfg.PresenceTimeout = -1, -1, -1

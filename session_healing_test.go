@@ -21,7 +21,7 @@ import (
 // away, and the link is still open.
 func condemned(t *testing.T, layers health.Layers, change func(*session.Config), before func(stage)) (stage, *sessiontest.Recorder) {
 	t.Helper()
-	tr := &sessiontest.Transport{Link: sessiontest.Able()}
+	tr := &sessiontest.Transport{Link: rejoining()}
 	tr.Link.Media = packets
 	rec := new(sessiontest.Recorder)
 	cfg := production(tr, rec)

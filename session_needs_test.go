@@ -547,7 +547,7 @@ func TestOutageSummary(t *testing.T) {
 func TestMethodsInAnOutage(t *testing.T) {
 	bubble(t, "outage", func(t *testing.T) {
 		tr := sessiontest.Script(ok(), ok().After(5*sec))
-		tr.Link = sessiontest.Able()
+		tr.Link = rejoining()
 		s := start(t, production(tr))
 		require.NoError(t, s.WaitConnected(t.Context()))
 		tr.Report(1, lost)
@@ -577,7 +577,7 @@ func TestMethodsInAnOutage(t *testing.T) {
 // and once it has ended.
 func TestMethodsAtTheEnd(t *testing.T) {
 	bubble(t, "closing", func(t *testing.T) {
-		tr := sessiontest.Transport{Link: sessiontest.Able()}
+		tr := sessiontest.Transport{Link: rejoining()}
 		tr.Link.Close = ok().After(sec)
 		s := start(t, production(&tr))
 		tr.Report(1, status.MeetingEnded)

@@ -217,7 +217,7 @@ func TestSlowObserverInOneLongOutage(t *testing.T) {
 		act func(*sessiontest.Transport)
 	}{
 		"attempts": {new(sessiontest.Transport).Otherwise(fail(nil)), func(*sessiontest.Transport) { advance(sec) }},
-		"updates": {&sessiontest.Transport{Link: sessiontest.Able()}, func(tr *sessiontest.Transport) {
+		"updates": {&sessiontest.Transport{Link: rejoining()}, func(tr *sessiontest.Transport) {
 			tr.Report(1, status.IncompatibleSDP)
 			tr.Report(1, status.VideoCallSwitchToViewOnly)
 			tr.Report(1, status.AudioVideoWasRemovedFromPrimaryMeeting)
@@ -372,7 +372,7 @@ func TestSlowObserverKnowsASuspicion(t *testing.T) {
 	}
 	for name, tt := range tests {
 		bubble(t, name, func(t *testing.T) {
-			tr := &sessiontest.Transport{Link: sessiontest.Able()}
+			tr := &sessiontest.Transport{Link: rejoining()}
 			wake := make(chan struct{})
 			slow := sessiontest.Recorder{Then: func(observer.Event) { <-wake }}
 			var quick sessiontest.Recorder
@@ -394,7 +394,7 @@ func TestSlowObserverKnowsASuspicion(t *testing.T) {
 }
 
 func keepPicture(t *testing.T, change func(stage)) {
-	tr := &sessiontest.Transport{Link: sessiontest.Able()}
+	tr := &sessiontest.Transport{Link: rejoining()}
 	wake := make(chan struct{})
 	slow := sessiontest.Recorder{Then: func(observer.Event) { <-wake }}
 	var quick sessiontest.Recorder

@@ -102,6 +102,10 @@ func silence(at time.Duration, l health.Layers) act {
 	}}
 }
 
+func hint(at time.Duration, h session.Hint) act {
+	return act{at, func(st stage) { st.s.Hint(h) }}
+}
+
 func promote(at time.Duration) act {
 	return act{at, func(st stage) { go st.s.Promote(context.Background(), session.Credentials{}) }}
 }

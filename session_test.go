@@ -50,12 +50,18 @@ func settle(d time.Duration) {
 // on the cause, and that the jitter always takes half of the window: delays of 0.5 s, 1 s, 2 s and 2.5 s from then on.
 func production(tr session.Transport, observers ...observer.Observer) session.Config {
 	p := policy.Default()
-	p.NewBackOff = func(random func() float64) backoff.BackOff {
-		return &policy.FullJitter{Short: time.Second, Long: 5 * time.Second, Random: random}
-	}
+	p.NewBackOff = policy.Reference().NewBackOff
 	return session.Config{
 		Name: "test", Transport: tr, Observers: observers, Policy: &p, Random: func() float64 { return 0.5 },
 	}
+}
+
+// rejoining is a link that can do all but to restart its media or to resume its
+// session.
+func rejoining() sessiontest.Link {
+	l := sessiontest.Able()
+	l.RestartMedia, l.Resume = sessiontest.Step{}, sessiontest.Step{}
+	return l
 }
 
 // jittered is the delay before attempt k of an outage, from 0, in production.
@@ -452,7 +458,7 @@ func TestGoldenOutage(t *testing.T) {
 			sessiontest.Fail(status.FromSignaling(503)).After(100*time.Millisecond),
 			sessiontest.OK().After(400*time.Millisecond),
 		)
-		tr.Link = sessiontest.Able()
+		tr.Link = rejoining()
 		var rec sessiontest.Recorder
 		s := start(t, production(tr, &rec))
 		advance(10 * time.Minute)

@@ -205,8 +205,8 @@ func epochs(v *verdict, events []observer.Event) {
 		before, now := events[i-1].Head().Epoch, events[i].Head().Epoch
 		switch e := events[i].(type) {
 		case observer.AttemptStarted:
-			if rejoins := e.Level == policy.Rejoin; rejoins != (now > before) {
-				v.breaks(e, "an attempt begins a new epoch if it rejoins, the one before was %d", before)
+			if restores := e.Level == policy.RestartMedia || e.Level == policy.Resume; restores == (now > before) || now < before {
+				v.breaks(e, "an attempt begins a new epoch if it rejoins, and only then; the one before was %d", before)
 			}
 		case observer.Missed:
 			if now < before {

@@ -172,8 +172,8 @@ func (l *line) describe(e observer.Event) {
 	case observer.RetryScheduled:
 		l.status("status", e.Decision.Status)
 		l.decision(e.Decision)
-		if e.Decision.Level != policy.Rejoin {
-			l.word("level=" + e.Decision.Level.String())
+		if level := e.Decision.Level; level == policy.RestartMedia || level == policy.Resume {
+			l.word("level=" + level.String())
 		}
 		l.duration("delay", e.Decision.Delay)
 		l.left(e.Decision.Left)
@@ -293,9 +293,7 @@ func (l *line) describeRecovery(e observer.Event) {
 func (l *line) outage(o *observer.Outage) {
 	l.flag("session-kept", o.SessionKept && !o.Healed)
 	l.flag("media-kept", o.MediaKept && !o.Healed)
-	if o.Gap != o.Duration {
-		l.duration("after", o.Duration)
-	}
+	l.duration("after", o.Duration)
 	l.duration("gap", o.Gap)
 }
 

@@ -43,7 +43,7 @@ func TestTextOfASession(t *testing.T) {
 11 1m16.35s e3 reconnecting RetryScheduled status=TaskFailed rule="delay" delay=1s left=4m44.25s
 12 1m17.35s e4 reconnecting AttemptStarted number=2 level=rejoin cause=TaskFailed timeout=15s
 13 1m17.35s e4 reconnecting>connected Connected attempts=2 after=16.75s
-14 1m17.35s e4 connected Recovered attempts=2 level=rejoin first=SignalingChannelClosedUnexpectedly,signaling last=TaskFailed gap=16.75s
+14 1m17.35s e4 connected Recovered attempts=2 level=rejoin first=SignalingChannelClosedUnexpectedly,signaling last=TaskFailed after=16.75s gap=16.75s
 15 1m18.35s e4 connected>stopped Stopped status=MeetingEnded,wire:4410 by=status rule="terminal" first=MeetingEnded,wire:4410 last=MeetingEnded,wire:4410 attempts=0
 `
 		assert.Equal(t, strings.TrimPrefix(want, "\n"), rec.Text())
@@ -97,7 +97,7 @@ func TestLine(t *testing.T) {
 		{Format{}, observer.LinkCleared{Header: h, After: 1, Paused: time.Hour}, "7 1s e2 connected LinkCleared after=1ns paused=1h0m0s"},
 		{Format{}, observer.LinkHealed{Header: h, Layers: health.Both, After: time.Second}, "7 1s e2 connected LinkHealed layers=both after=1s"},
 		{Format{}, observer.MediaProven{Header: h, After: time.Second}, "7 1s e2 connected MediaProven after=1s"},
-		{Format{}, observer.Recovered{Header: h, Outage: observer.Outage{Healed: true, Duration: 1}}, "7 1s e2 connected Recovered attempts=0 healed gap=1ns"},
+		{Format{}, observer.Recovered{Header: h, Outage: observer.Outage{Healed: true, Duration: 1}}, "7 1s e2 connected Recovered attempts=0 healed after=1ns gap=0s"},
 		{Format{}, observer.Demoted{Header: h, Status: full, Initiator: observer.ByLoss}, "7 1s e2 connected Demoted status=TaskFailed,media,wire:5,shared,permanent by=loss"},
 		{Format{Causes: true}, observer.VideoSendUnavailable{Header: h, Status: full}, `7 1s e2 connected VideoSendUnavailable status=TaskFailed,media,wire:5,shared,permanent,cause:"a cause"`},
 		{Format{}, observer.Updating{Header: h, Renegotiate: true, Cause: status.New(status.IncompatibleSDP, nil)}, "7 1s e2 connected Updating renegotiate cause=IncompatibleSDP"},

@@ -55,7 +55,7 @@ type foreign struct{ session.Link }
 func (f foreign) Unwrap() session.Link { return f.Link }
 
 func TestEpochOf(t *testing.T) {
-	tr := Transport{Link: Able()}
+	tr := Transport{Link: rejoining()}
 	dial(&tr, time.Minute)
 	l := dial(&tr, time.Minute).link
 	assert.EqualValues(t, 2, EpochOf(foreign{l}))
@@ -113,7 +113,7 @@ func TestNoPongAfterClose(t *testing.T) {
 
 func TestChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := Transport{Link: Able()}
+		tr := Transport{Link: rejoining()}
 		var rec Recorder
 		s := begin(t, config(&tr, &rec))
 		settle(time.Minute)
@@ -199,7 +199,7 @@ func TestUpdate(t *testing.T) {
 func TestPromote(t *testing.T) {
 	who := session.Credentials{Attendee: "a", Token: "secret"}
 	synctest.Test(t, func(t *testing.T) {
-		tr := Transport{Link: Able()}
+		tr := Transport{Link: rejoining()}
 		var rec Recorder
 		s := begin(t, config(&tr, &rec))
 		require.NoError(t, s.Promote(t.Context(), who))

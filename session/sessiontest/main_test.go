@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/observer"
@@ -36,9 +35,7 @@ func (f *fakeTB) Error(args ...any) { f.errors = append(f.errors, fmt.Sprint(arg
 // depend on the cause.
 func config(tr session.Transport, observers ...observer.Observer) session.Config {
 	p := policy.Default()
-	p.NewBackOff = func(random func() float64) backoff.BackOff {
-		return &policy.FullJitter{Short: time.Second, Long: 5 * time.Second, Random: random}
-	}
+	p.NewBackOff = policy.Reference().NewBackOff
 	return session.Config{
 		Name: "test", Transport: tr, Observers: observers, Policy: &p, Random: func() float64 { return 0.5 },
 	}
@@ -57,4 +54,12 @@ func made(t *testing.T, cfg session.Config) *session.Session {
 	s, err := session.New(cfg)
 	require.NoError(t, err)
 	return s
+}
+
+// rejoining is a Link that can do all but to restart its media or to resume its
+// session.
+func rejoining() Link {
+	l := Able()
+	l.RestartMedia, l.Resume = Step{}, Step{}
+	return l
 }

@@ -3,8 +3,6 @@ package sessiontest
 import (
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
-
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/session"
@@ -16,14 +14,10 @@ import (
 // testing/synctest bubble a config of production does as well.
 func Quick(t session.Transport, observers ...observer.Observer) session.Config {
 	p := policy.Default()
-	p.NewBackOff = func(func() float64) backoff.BackOff {
-		return &policy.FullJitter{Short: time.Second, Long: 5 * time.Second, Random: func() float64 { return thousandth }}
-	}
+	p.NewBackOff = policy.Reference().NewBackOff
 	return session.Config{
 		Transport: t, Observers: observers, Policy: &p,
 		ConnectTimeout: time.Second, CloseGrace: time.Second, ReasonGrace: 5 * time.Millisecond,
+		Random: func() float64 { return 0.001 }, // the share that full jitter takes of a delay
 	}
 }
-
-// thousandth is the share that full jitter takes of a delay.
-const thousandth = 0.001

@@ -70,7 +70,7 @@ func TestSilence(t *testing.T) {
 	for _, layers := range []health.Layers{health.Media, health.Signaling, health.Both} {
 		t.Run(layers.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tr := Transport{Link: Able()}
+				tr := Transport{Link: rejoining()}
 				tr.Link.Media = 20 * time.Millisecond
 				var rec Recorder
 				cfg := config(&tr, &rec)
