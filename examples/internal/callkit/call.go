@@ -138,7 +138,7 @@ func (c *Call) askOver(ctx context.Context, l *line, m Message) (Message, error)
 // judged makes an error of an answer with a status.
 func judged(reply Message) (Message, error) {
 	if st := status.FromSignaling(reply.Status); st.Code != status.OK {
-		return Message{}, st
+		return Message{}, reply.asked(st)
 	}
 	return reply, nil
 }

@@ -40,10 +40,10 @@ func (c *channel) send(ctx context.Context, m Message) error {
 
 // close does the closing handshake (RFC 6455 section 7.1.2) and gives a peer
 // that does not answer no longer than patience.
-func (c *channel) close(code websocket.StatusCode, patience time.Duration) {
+func (c *channel) close(code websocket.StatusCode, w Wish, patience time.Duration) {
 	cut := time.AfterFunc(patience, c.cut)
 	defer cut.Stop()
-	_ = c.ws.Close(code, "") // the connection is gone either way
+	_ = c.ws.Close(code, w.reason()) // the connection is gone either way
 }
 
 // cut drops the connection without a close frame, at once.

@@ -88,19 +88,19 @@ func (c *Call) open(ctx context.Context) error {
 
 // openLine opens a line that nobody reads yet.
 func (c *Call) openLine(ctx context.Context, url string) (*line, error) {
-	ch, err := openChannel(ctx, url, c.o.Dial)
-	if err == nil {
+	ch, answer, err := openChannel(ctx, url, c.o.Dial)
+	switch {
+	case err == nil:
 		return newLine(ch), nil
+	case ctx.Err() != nil:
+		return nil, unopened(nil, context.Cause(ctx))
 	}
-	st := status.FromWebSocketError(0, status.Joining)
-	if st.Cause = err; ctx.Err() != nil {
-		st.Cause = context.Cause(ctx)
-	}
-	return nil, st
+	return nil, unopened(answer, err)
 }
 
-// openChannel opens a WebSocket over a connection that it keeps hold of.
-func openChannel(ctx context.Context, url string, dial dialer) (*channel, error) {
+// openChannel opens a WebSocket over a connection that it keeps hold of. On an error
+// it gives the server's answer, if there was one.
+func openChannel(ctx context.Context, url string, dial dialer) (*channel, *http.Response, error) {
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
@@ -114,11 +114,11 @@ func openChannel(ctx context.Context, url string, dial dialer) (*channel, error)
 		return c, err
 	}
 	defer web.CloseIdleConnections()
-	ws, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: web}})
+	ws, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: web}})
 	if err != nil {
-		return nil, err
+		return nil, answer, err
 	}
-	return &channel{ws: ws, raw: raw}, nil
+	return &channel{ws: ws, raw: raw}, nil, nil
 }
 
 func (c *Call) join(ctx context.Context) error {

@@ -2,6 +2,7 @@ package callkit
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -16,7 +17,19 @@ import (
 // the server's ResumeGrace. The code must be one that may be sent (RFC 6455
 // section 7.4): not 1005, 1006 or 1015.
 func (s *Server) CloseSignaling(attendee string, code int) bool {
-	return s.onSignaling(attendee, func(sig *channel) { sig.close(websocket.StatusCode(code), patience) })
+	return s.CloseAsking(attendee, code, Wish{})
+}
+
+// CloseAsking is CloseSignaling with a wish in the close frame.
+func (s *Server) CloseAsking(attendee string, code int, w Wish) bool {
+	return s.onSignaling(attendee, func(sig *channel) { sig.close(websocket.StatusCode(code), w, patience) })
+}
+
+// CloseAll closes the WebSocket of everyone, who may resume, with a code and a wish.
+func (s *Server) CloseAll(code int, w Wish) {
+	for _, attendee := range s.Attendees() {
+		s.CloseAsking(attendee, code, w)
+	}
 }
 
 // CutSignaling drops an attendee's TCP connection without a close frame, media
@@ -52,12 +65,32 @@ func (s *Server) Remove(attendee string) bool {
 // End ends the meeting for good: audio status 410 for everyone in it and for
 // everyone who tries to join from now on.
 func (s *Server) End() {
+	s.set(func(w *switches) { w.ended = true })
+	s.endAll(pushed(audioEnded, closeEnded))
+}
+
+// Restart forgets everyone in the meeting, as the server does when its process
+// starts again. It tells of that with close code 1012 and a wish. There is nothing
+// to resume afterwards.
+func (s *Server) Restart(w Wish) {
+	s.endAll(&refusal{Message{Wish: w}, websocket.StatusServiceRestart})
+}
+
+func (s *Server) endAll(last *refusal) {
 	s.mu.Lock()
-	s.sw.ended = true
 	all := slices.Collect(maps.Values(s.roster))
 	s.mu.Unlock()
 	for _, p := range all {
-		s.start(func() { p.end(*pushed(audioEnded, closeEnded), false) })
+		s.start(func() { p.end(*last, false) })
+	}
+}
+
+// Drain asks everyone in the meeting to move to another endpoint, and leaves it to
+// them when: what a close with 1001 means, without the close.
+func (s *Server) Drain(endpoint string) {
+	m := Message{Kind: KindGoAway, Status: int(websocket.StatusGoingAway), Wish: Wish{Endpoint: endpoint}}
+	for _, attendee := range s.Attendees() {
+		s.push(attendee, m)
 	}
 }
 
@@ -69,7 +102,12 @@ func (s *Server) SendAudioStatus(attendee string, wire int) bool {
 
 // SendError pushes a signaling status and leaves the connection alone.
 func (s *Server) SendError(attendee string, wire int) bool {
-	return s.push(attendee, Message{Kind: KindError, Status: wire})
+	return s.SendErrorAsking(attendee, wire, Wish{})
+}
+
+// SendErrorAsking is SendError with a wish.
+func (s *Server) SendErrorAsking(attendee string, wire int, w Wish) bool {
+	return s.push(attendee, Message{Kind: KindError, Status: wire, Wish: w})
 }
 
 // RevokePrimary removes an attendee from the primary meeting.
@@ -98,7 +136,36 @@ func (s *Server) Silence(attendee string, on bool) {
 // SetFull refuses joins as if there were no room.
 func (s *Server) SetFull(on bool) { s.set(func(w *switches) { w.full = on }) }
 
-// RejectCredentials refuses joins whatever the token.
+// RefuseHandshakes answers every WebSocket with an HTTP status from now on, and with
+// the value of a Retry-After field unless that is empty; 0 takes them again.
+func (s *Server) RefuseHandshakes(status int, retryAfter string) {
+	s.set(func(w *switches) { w.handshake, w.pause = status, retryAfter })
+}
+
+// shutsOut answers a request for a WebSocket if the server is set so.
+func (s *Server) shutsOut(w http.ResponseWriter) bool {
+	sw := s.switched()
+	if sw.handshake == 0 {
+		return false
+	}
+	if sw.pause != "" {
+		w.Header().Set("Retry-After", sw.pause)
+	}
+	http.Error(w, http.StatusText(sw.handshake), sw.handshake)
+	return true
+}
+
+// RefuseJoins refuses joins and resumes from now on with a signaling status and a
+// wish; 0 takes them again.
+func (s *Server) RefuseJoins(wire int, w Wish) {
+	s.set(func(sw *switches) { sw.refusal, sw.wish = wire, w })
+}
+
+// RefuseUpdates refuses what changes a running call, restarts of media too, from now
+// on with a signaling status; 0 takes them again.
+func (s *Server) RefuseUpdates(wire int) { s.set(func(w *switches) { w.stiff = wire }) }
+
+// RejectCredentials refuses joins and resumes whatever the token.
 func (s *Server) RejectCredentials(on bool) { s.set(func(w *switches) { w.rejecting = on }) }
 
 // IgnorePings leaves pings without an answer; all else works.

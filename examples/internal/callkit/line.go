@@ -3,6 +3,7 @@ package callkit
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/coder/websocket"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -104,9 +105,11 @@ func (c *Call) noteStage(m Message) {
 func (c *Call) pushed(l *line, m Message) {
 	switch m.Kind {
 	case KindAudioStatus:
-		c.told(l, status.FromAudio(m.Status))
+		c.told(l, m.asked(status.FromAudio(m.Status)))
 	case KindError:
-		c.told(l, status.FromSignaling(m.Status))
+		c.told(l, m.asked(status.FromSignaling(m.Status)))
+	case KindGoAway:
+		c.told(l, m.asked(status.FromWebSocketClose(m.Status, status.Attached)))
 	case KindPrimaryLeave:
 		c.promoted.Store(false)
 		c.told(l, status.New(status.AudioVideoWasRemovedFromPrimaryMeeting, nil))
@@ -126,10 +129,20 @@ func (c *Call) told(l *line, st status.Status) {
 	}
 }
 
+// closed gives the meaning of the error that ends a line.
+func closed(cause error) status.Status {
+	var frame websocket.CloseError
+	if !errors.As(cause, &frame) {
+		frame.Code = -1 // none came
+	}
+	st := status.FromWebSocketClose(int(frame.Code), status.Attached)
+	st.Cause = cause
+	return wishOf(frame.Reason).asked(st)
+}
+
 // lineLost runs once, at the end of the reader, which holds telling.
 func (c *Call) lineLost(l *line, cause error) {
-	st := status.FromWebSocketClose(int(websocket.CloseStatus(cause)), status.Attached)
-	st.Cause = cause
+	st := closed(cause)
 	c.mu.Lock()
 	quiet := l.fail(st) || l.silences(st)
 	old := l.state == superseded

@@ -34,6 +34,11 @@ type switches struct {
 	deaf      bool          // pings stay unanswered
 	hidden    bool          // attendees do not show up on the roster
 	lateness  time.Duration // how long media is hung up before the reason is told
+	handshake int           // HTTP status against every WebSocket, 0 = none
+	pause     string        // Retry-After field that goes with it
+	refusal   int           // signaling status against every join and resume, 0 = none
+	wish      Wish          // what goes with it
+	stiff     int           // signaling status against every update, 0 = none
 }
 
 // admit decides about a join. An attendee who is in already is replaced by the new
@@ -67,25 +72,28 @@ func (s *Server) refuseJoin(m Message) *refusal {
 		return r
 	}
 	if s.sw.full || s.o.Capacity > 0 && s.roster[m.Attendee] == nil && len(s.roster) >= s.o.Capacity {
-		return denied(m, joinFull)
+		return denied(m, joinFull, Wish{})
 	}
 	return nil
 }
 
 // refuse gives the reason against a join or a resume. The caller holds mu.
 func (s *Server) refuse(m Message) *refusal {
+	s.presented[m.Token]++
 	switch {
 	case s.sw.ended:
 		return pushed(audioEnded, closeEnded)
-	case m.Attendee == "" || s.sw.rejecting || s.o.Check != nil && !s.o.Check(m.Attendee, m.Token):
-		return denied(m, joinForbidden)
+	case m.Attendee == "" || s.sw.rejecting || !s.trusts(m):
+		return denied(m, joinForbidden, Wish{})
+	case s.sw.refusal != 0:
+		return denied(m, s.sw.refusal, s.sw.wish)
 	}
 	return nil
 }
 
 // denied refuses a request with a status.
-func denied(m Message, status int) *refusal {
-	ack := Message{Kind: KindJoinAck, ID: m.ID, Status: status}
+func denied(m Message, status int, w Wish) *refusal {
+	ack := Message{Kind: KindJoinAck, ID: m.ID, Status: status, Wish: w}
 	if m.Kind == KindResume {
 		ack.Kind = KindResumeAck
 	}

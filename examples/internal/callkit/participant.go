@@ -78,10 +78,11 @@ func (p *participant) visiting() *visit {
 	return p.visit
 }
 
-// promote lets the attendee into the primary meeting on any token.
+// promote lets the attendee into the primary meeting on any token that was not
+// revoked.
 func (p *participant) promote(v *visit, m Message) {
 	ack := Message{Kind: KindPromoteAck, ID: m.ID}
-	if m.Token == "" {
+	if m.Token == "" || p.server.revoked(m.Token) {
 		ack.Status = joinForbidden
 	}
 	p.promoted.Store(ack.Status == 0)
@@ -106,6 +107,10 @@ func (p *participant) offered(v *visit, m Message) {
 // agree makes the answer to an offer, the first or a later one.
 func (p *participant) agree(v *visit, m Message, ack Kind) Message {
 	reply := Message{Kind: ack, ID: m.ID, Status: serverFault}
+	if wire := p.server.switched().stiff; wire != 0 && ack == KindUpdateAck {
+		reply.Status = wire
+		return reply
+	}
 	p.negotiating.Lock()
 	defer p.negotiating.Unlock()
 	if pc := p.connection(); pc != nil && p.visitedBy(v) {
@@ -179,7 +184,7 @@ func (p *participant) mediaState(st webrtc.PeerConnectionState) {
 func (p *participant) mediaFailed() {
 	v := p.visiting()
 	if v != nil && p.connection().ConnectionState() == webrtc.PeerConnectionStateFailed {
-		v.sig.close(closeMediaLost, patience)
+		v.sig.close(closeMediaLost, Wish{}, patience)
 	}
 }
 

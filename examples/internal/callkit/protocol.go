@@ -34,6 +34,7 @@ const (
 	KindAudioStatus  Kind = "audioStatus"  // push: Status of the audio session
 	KindError        Kind = "error"        // push: Status of the signaling session
 	KindPrimaryLeave Kind = "primaryLeave" // push: removed from the primary meeting
+	KindGoAway       Kind = "goAway"       // push: Status as a close code that is not sent yet
 )
 
 // answers lists the kinds that settle a pending request of the client.
@@ -71,6 +72,7 @@ type Message struct {
 	Promoted bool   `json:"promoted,omitempty"` // the attendee is in the primary meeting, too
 	ViewOnly bool   `json:"viewOnly,omitempty"` // the client sends no media
 	SDP      string `json:"sdp,omitempty"`      // complete: candidates are not trickled
+	Wish            // what is asked of whoever is refused or let go
 }
 
 var errNoKind = errors.New("message has no kind")

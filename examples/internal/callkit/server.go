@@ -63,9 +63,12 @@ type Server struct {
 	// epitaphs are what was said last to attendees who were removed.
 	epitaphs map[string]epitaph
 	sw       switches
-	hang     map[Phase]bool  // the server goes no further than this
-	held     map[Phase]int   // clients that had to wait so far
-	silent   map[string]bool // attendees who get no audio
+	// accepts says which tokens are valid whatever Check says, or invalid.
+	accepts   map[Token]bool
+	presented map[Token]int   // how often so far
+	hang      map[Phase]bool  // the server goes no further than this
+	held      map[Phase]int   // clients that had to wait so far
+	silent    map[string]bool // attendees who get no audio
 	// running counts what Close waits for. It grows under mu and only while
 	// closed is false.
 	running sync.WaitGroup
@@ -76,6 +79,7 @@ func NewServer(o ServerOptions) *Server {
 	o.ResumeGrace = cmp.Or(o.ResumeGrace, defaultGrace)
 	s := &Server{
 		o: o, visits: map[*visit]bool{}, roster: map[string]*participant{}, epitaphs: map[string]epitaph{},
+		accepts: map[Token]bool{}, presented: map[Token]int{},
 		hang: map[Phase]bool{}, held: map[Phase]int{}, silent: map[string]bool{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -156,7 +160,7 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	var ending sync.WaitGroup
 	for _, v := range visits {
-		ending.Go(func() { v.sig.close(websocket.StatusGoingAway, patience) })
+		ending.Go(func() { v.sig.close(websocket.StatusGoingAway, Wish{}, patience) })
 	}
 	ending.Wait()
 	s.cancel()
@@ -185,6 +189,9 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 	defer s.running.Done()
 	if s.hangs(PhaseOpen) {
 		s.park(r)
+		return
+	}
+	if s.shutsOut(w) {
 		return
 	}
 	ws, err := websocket.Accept(w, r, nil)

@@ -33,7 +33,7 @@ func (v *visit) serve() {
 		v.handle(m)
 	}
 	// It is closed already, unless what came in was no message.
-	v.sig.close(websocket.StatusInvalidFramePayloadData, patience)
+	v.sig.close(websocket.StatusInvalidFramePayloadData, Wish{}, patience)
 }
 
 // end frees what is left of the signaling.
@@ -86,7 +86,8 @@ func (v *visit) resume(m Message) {
 	p.catchUp()
 }
 
-// refusal is the last that a client hears that is not let in, or not any more.
+// refusal is the last that a client hears that is not let in, or not any more: a
+// message, if it has a kind, and the code with which the signaling closes.
 type refusal struct {
 	Message
 	code websocket.StatusCode
@@ -95,8 +96,10 @@ type refusal struct {
 // turnAway ends the visit with a last word. It returns when the client has answered
 // or has run out of patience.
 func (v *visit) turnAway(r *refusal) {
-	v.send(r.Message)
-	v.sig.close(r.code, patience)
+	if r.Kind != "" {
+		v.send(r.Message)
+	}
+	v.sig.close(r.code, r.Wish, patience)
 }
 
 // send gives a client that takes nothing no longer than patience.
