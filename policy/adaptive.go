@@ -1,6 +1,152 @@
 package policy
 
-import "github.com/cenkalti/backoff/v4"
+import (
+	"time"
 
-// newAdaptive is the backoff of Default. To be replaced by AdaptiveJitter.
-func newAdaptive(random func() float64) backoff.BackOff { return referenceBackOff(random) }
+	"github.com/cenkalti/backoff/v4"
+)
+
+// AdaptiveJitter is a FullJitter that asks why there has to be an attempt, so that
+// a client that is alone in its trouble is back soon, and many that share one do
+// not keep the server down that they are waiting for.
+//
+// The first delay of an outage is drawn from 0 to
+//
+//	0          for a loss of this client alone: what broke it is over
+//	Spread     for one that many share: their first attempts come apart
+//	Short/4    for an attempt that renews the media path only
+//	Short      otherwise
+//
+// and the later ones, where t is the time since the loss,
+//
+//	from t/2 to 3t/2    when a server that is alive has refused: it is there, and
+//	                    has more to do than it can; t counts as no less than
+//	                    two thirds of Spread
+//	from t/5 to 2t/5    when many suffer, but no server has answered; t counts as
+//	                    no less than Long
+//	from 0 to Short·2ᵏ  otherwise, but to no more than Long, nor 2t/5 as above;
+//	                    k counts the earlier delays since the last Reset, without
+//	                    the first ones of the other kinds
+//
+// Delays in proportion to t put a bound on what they cost: once a first attempt
+// has failed and as long as nobody refuses, an outage lasts no more than two fifths
+// longer than it would have, one of up to Long no more than 2·Long/5. Nor does a
+// client have to know how many there are: the longer a crowd has waited, the more
+// thinly it comes. Cap, or Long if that is more, is the longest delay for a cause
+// that many share; a cause that is not shared brings the limit back to Long.
+//
+// What the server asked to be left alone (Cause.Asked) is part of the delay meant
+// above, and up to half as much, within Cap, is added, because it may have asked
+// the same of everyone. NextFor returns what then comes on top of it.
+//
+// Negative durations count as 0, and a Cause.Elapsed of 0 or below as unknown. The
+// default is Short 1 s, Long 5 s, Spread 5 s and Cap 30 s; the zero value gives
+// delays of 0. It never returns backoff.Stop, and takes one random number for every
+// delay, 0 among them, so that a recording shows as many numbers as delays. It is
+// for one goroutine at a time; the fields may be changed between calls.
+type AdaptiveJitter struct {
+	Short  time.Duration // window of the first delay of an ordinary outage
+	Long   time.Duration // the ordinary window never grows beyond this
+	Spread time.Duration // window of the first delay of an outage that many share
+	Cap    time.Duration // the window of a shared outage never grows beyond this
+
+	// Random gives numbers in [0,1), one for each delay. What lies outside is
+	// moved to the nearest end, and NaN to 0. nil = math/rand/v2.
+	Random func() float64
+
+	k int // doublings of the ordinary window, at most maxDoublings
+}
+
+var _ CauseAware = (*AdaptiveJitter)(nil)
+
+// newAdaptive is the backoff of Default. The durations of the ordinary window are
+// the reference's, the other two were found by simulation: see TestStorm.
+func newAdaptive(random func() float64) backoff.BackOff {
+	return &AdaptiveJitter{
+		Short: time.Second, Long: 5 * time.Second,
+		Spread: 5 * time.Second, Cap: 30 * time.Second,
+		Random: random,
+	}
+}
+
+// NextBackOff gives the delay for a cause of which nothing is known: that of a
+// FullJitter.
+func (j *AdaptiveJitter) NextBackOff() time.Duration { return j.NextFor(Cause{}) }
+
+// NextFor gives the delay for a cause, never below 0.
+func (j *AdaptiveJitter) NextFor(c Cause) time.Duration {
+	w := j.window(c)
+	if c.Asked > 0 {
+		w = w.after(c.Asked, j.limit())
+	}
+	return w.draw(j.Random)
+}
+
+// Reset starts over with the first ordinary window.
+func (j *AdaptiveJitter) Reset() { j.k = 0 }
+
+func (j *AdaptiveJitter) window(c Cause) window {
+	switch {
+	case c.First && c.Reach == ReachLocal:
+		return window{}
+	case c.First && c.Reach == ReachShared:
+		return window{most: max(j.Spread, 0)}
+	case c.First && c.Light:
+		return window{most: max(j.Short, 0) / 4}
+	}
+	k := j.k
+	j.k = min(j.k+1, maxDoublings)
+	switch {
+	case c.Reach != ReachShared:
+		return window{most: j.ordinary(k, c.Elapsed)}
+	case c.Refused:
+		return j.refused(c.Elapsed)
+	}
+	return j.unanswered(c.Elapsed)
+}
+
+// ordinary is the window of a FullJitter, and that of a shared cause if less.
+func (j *AdaptiveJitter) ordinary(k int, elapsed time.Duration) time.Duration {
+	most := doubled(j.Short, j.Long, k)
+	if elapsed > 0 {
+		most = min(most, j.unanswered(elapsed).most)
+	}
+	return most
+}
+
+// unanswered: attempts on a server that is not there cost little, and who makes
+// few of them finds it late. Half the window is enough to keep apart what Spread
+// has put apart, and saves a third of the attempts that the same longest delay
+// takes.
+func (j *AdaptiveJitter) unanswered(elapsed time.Duration) window {
+	most := part(max(elapsed, j.Long), 2, 5, j.limit())
+	return window{most / 2, most}
+}
+
+// refused: a server that has refused once goes on for about as long as the crowd
+// is in proportion to it, of which the outage so far is all that a client knows.
+// The window is wide, as out of a narrow one the crowd would come in waves.
+func (j *AdaptiveJitter) refused(elapsed time.Duration) window {
+	limit := j.limit()
+	most := max(part(elapsed, 3, 2, limit), min(j.Spread, limit), 0)
+	return window{most / 3, most}
+}
+
+// limit is the longest window for what is shared. A Cap that was forgotten must
+// not make a crowd come faster.
+func (j *AdaptiveJitter) limit() time.Duration { return max(j.Cap, j.Long, 0) }
+
+// after moves a window to where the wait that the server asked for has passed.
+func (w window) after(asked, limit time.Duration) window {
+	most := max(w.most-asked, min(asked/2, limit))
+	return window{min(max(w.least-asked, 0), most), most}
+}
+
+// part is d·n/of, at least 0 and at most limit, without overflow.
+func part(d time.Duration, n, of int64, limit time.Duration) time.Duration {
+	unit := max(d, 0) / time.Duration(of)
+	if unit > limit/time.Duration(n) {
+		return limit
+	}
+	return unit * time.Duration(n)
+}

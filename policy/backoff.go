@@ -32,29 +32,37 @@ const maxDoublings = 63
 
 // NextBackOff gives the next delay, and always takes one random number for it.
 func (j *FullJitter) NextBackOff() time.Duration {
-	window := j.window()
+	delay := window{most: doubled(j.Short, j.Long, j.k)}.draw(j.Random)
 	j.k = min(j.k+1, maxDoublings)
 	fixed := max(j.Fixed, 0)
-	return fixed + min(time.Duration(j.uniform()*float64(window)), math.MaxInt64-fixed)
+	return fixed + min(delay, math.MaxInt64-fixed)
 }
 
 // Reset starts over with the first window.
 func (j *FullJitter) Reset() { j.k = 0 }
 
-// window is min(Long, Short·2ᵏ) in whole numbers. Shifting Long down in place of
-// Short up cannot overflow, so the delay stays finite however often it is asked
-// for (divergence 7.11).
-func (j *FullJitter) window() time.Duration {
-	short, long := max(j.Short, 0), max(j.Long, 0)
-	if short > long>>j.k {
+// doubled is min(long, short·2ᵏ) in whole numbers, negative durations being 0.
+// Shifting long down in place of short up cannot overflow, so the delay stays
+// finite however often it is asked for (divergence 7.11).
+func doubled(short, long time.Duration, k int) time.Duration {
+	short, long = max(short, 0), max(long, 0)
+	if short > long>>k {
 		return long
 	}
-	return short << j.k
+	return short << k
 }
 
-// uniform gives a number in [0,1), whatever Random returns.
-func (j *FullJitter) uniform() float64 {
-	random := j.Random
+// window is what a delay is drawn from: least to most, neither below 0.
+type window struct{ least, most time.Duration }
+
+// draw always takes one number from random; nil = math/rand/v2.
+func (w window) draw(random func() float64) time.Duration {
+	width := w.most - w.least
+	return w.least + min(time.Duration(uniform(random)*float64(width)), width)
+}
+
+// uniform gives a number in [0,1), whatever random returns.
+func uniform(random func() float64) float64 {
 	if random == nil {
 		random = rand.Float64
 	}

@@ -1,0 +1,194 @@
+package policy
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const almostOne = 1 - 1.0/(1<<53)
+
+// fixedAt is the default with one random number for ever.
+func fixedAt(random float64) *AdaptiveJitter {
+	return newAdaptive(func() float64 { return random }).(*AdaptiveJitter)
+}
+
+// ends gives the ends of what the default draws the delay for c from.
+func ends(c Cause) [2]time.Duration {
+	return [2]time.Duration{fixedAt(0).NextFor(c), fixedAt(almostOne).NextFor(c)}
+}
+
+func TestAdaptiveJitterWindow(t *testing.T) {
+	const s = time.Second
+	local, shared := Cause{Reach: ReachLocal}, Cause{Reach: ReachShared}
+	with := func(c Cause, change func(*Cause)) Cause { change(&c); return c }
+	first := func(c Cause) Cause { return with(c, func(c *Cause) { c.First = true }) }
+	light := func(c Cause) Cause { return with(c, func(c *Cause) { c.Light = true }) }
+	refused := func(c Cause) Cause { return with(c, func(c *Cause) { c.Refused = true }) }
+	at := func(d time.Duration, c Cause) Cause { return with(c, func(c *Cause) { c.Elapsed = d }) }
+	asked := func(d time.Duration, c Cause) Cause { return with(c, func(c *Cause) { c.Asked = d }) }
+	for _, tt := range []struct {
+		name        string
+		cause       Cause
+		least, most time.Duration
+	}{
+		{"nothing is known", Cause{}, 0, s},
+		{"first", first(Cause{}), 0, s},
+		{"first, local", first(local), 0, 0},
+		{"first, local and light", first(light(local)), 0, 0},
+		{"first, light", first(light(Cause{})), 0, s / 4},
+		{"first, shared", first(shared), 0, 5 * s},
+		{"first, shared and light", first(light(shared)), 0, 5 * s},
+		{"first, refused", first(refused(shared)), 0, 5 * s},
+		{"first, shared, late", at(time.Hour, first(shared)), 0, 5 * s},
+		{"local, later", local, 0, s},
+		{"light, later", light(Cause{}), 0, s},
+		{"no reach that is known", Cause{Reach: 9, First: true}, 0, s},
+
+		{"unanswered, unknown time", shared, s, 2 * s},
+		{"unanswered, negative time", at(-s, shared), s, 2 * s},
+		{"unanswered, up to Long", at(5*s, shared), s, 2 * s},
+		{"unanswered, later", at(20*s, shared), 4 * s, 8 * s},
+		{"unanswered, cap", at(75*s, shared), 15 * s, 30 * s},
+		{"unanswered, beyond the cap", at(math.MaxInt64, shared), 15 * s, 30 * s},
+
+		{"refused, unknown time", refused(shared), 5 * s / 3, 5 * s},
+		{"refused, later", at(10*s, refused(shared)), 5 * s, 15 * s},
+		{"refused, cap", at(20*s, refused(shared)), 10 * s, 30 * s},
+		{"refused, beyond the cap", at(math.MaxInt64, refused(shared)), 10 * s, 30 * s},
+		{"refused alone", at(10*s, refused(Cause{})), 0, s},
+
+		{"asked for less than planned", asked(2*s, at(10*s, refused(shared))), 3 * s, 13 * s},
+		{"asked for about as much", asked(6*s, at(10*s, refused(shared))), 0, 9 * s},
+		{"asked for more", asked(20*s, at(10*s, refused(shared))), 0, 10 * s},
+		{"asked for very much", asked(math.MaxInt64, refused(shared)), 0, 30 * s},
+		{"asked at first", asked(2*s, first(shared)), 0, 3 * s},
+		{"asked of one alone", asked(20*s, first(local)), 0, 10 * s},
+		{"asked for less than nothing", asked(-s, refused(shared)), 5 * s / 3, 5 * s},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ends(tt.cause)
+			assert.InDelta(t, tt.least, got[0], 10)
+			assert.InDelta(t, tt.most, got[1], 10)
+		})
+	}
+}
+
+// TestAdaptiveJitterIsFullJitter as long as nothing is known.
+func TestAdaptiveJitterIsFullJitter(t *testing.T) {
+	full := &FullJitter{Short: time.Second, Long: 5 * time.Second, Random: func() float64 { return 0.7 }}
+	var adaptive backoff.BackOff = fixedAt(0.7)
+	for range 2 {
+		for range 100 {
+			assert.Equal(t, full.NextBackOff(), adaptive.NextBackOff())
+		}
+		full.Reset()
+		adaptive.Reset()
+	}
+}
+
+func TestAdaptiveJitterGrowth(t *testing.T) {
+	j := fixedAt(almostOne)
+	next := func(c Cause) time.Duration { return j.NextFor(c).Round(time.Millisecond) }
+	for _, c := range []Cause{
+		{First: true, Reach: ReachLocal}, {First: true, Reach: ReachShared}, {First: true, Light: true},
+	} {
+		next(c)
+	}
+	assert.Equal(t, time.Second, next(Cause{First: true}), "a first delay of another kind leaves the window alone")
+	assert.Equal(t, 30*time.Second, next(Cause{Reach: ReachShared, Refused: true, Elapsed: time.Minute}))
+	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: time.Minute}), "back within Long, one doubling later")
+	assert.Equal(t, 5*time.Second, next(Cause{Elapsed: time.Minute}))
+	assert.Equal(t, 2*time.Second, next(Cause{Elapsed: 4 * time.Second}), "no more than two fifths of Long")
+	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: 10 * time.Second}), "no more than two fifths of the outage")
+	assert.Equal(t, 5*time.Second, next(Cause{}), "not if the time is unknown")
+	j.Reset()
+	assert.Equal(t, time.Second, next(Cause{}))
+}
+
+func TestAdaptiveJitterLiterally(t *testing.T) {
+	one := func() float64 { return almostOne }
+	long := Cause{Reach: ReachShared, Elapsed: time.Hour}
+	for name, tt := range map[string]struct {
+		jitter AdaptiveJitter
+		cause  Cause
+		want   time.Duration
+	}{
+		"zero value":            {AdaptiveJitter{}, long, 0},
+		"zero value, asked":     {AdaptiveJitter{}, Cause{Asked: time.Hour}, 0},
+		"zero value, first":     {AdaptiveJitter{}, Cause{Reach: ReachShared, First: true}, 0},
+		"negative Spread":       {AdaptiveJitter{Spread: -1, Cap: 9}, Cause{Reach: ReachShared, First: true}, 0},
+		"negative Short, light": {AdaptiveJitter{Short: -9}, Cause{Light: true, First: true}, 0},
+		"all negative":          {AdaptiveJitter{Short: -1, Long: -1, Spread: -1, Cap: -1}, long, 0},
+		"Cap forgotten":         {AdaptiveJitter{Short: 1000, Long: 5000, Spread: 5000}, long, 5000},
+		"Cap below Long":        {AdaptiveJitter{Long: 5000, Cap: 7}, long, 5000},
+		"all as long as can be": {AdaptiveJitter{Short: math.MaxInt64, Long: math.MaxInt64, Spread: math.MaxInt64, Cap: math.MaxInt64}, Cause{}, math.MaxInt64},
+	} {
+		tt.jitter.Random = one
+		assert.InDelta(t, float64(tt.want), float64(tt.jitter.NextFor(tt.cause)), 1+1e-12*float64(tt.want), name)
+	}
+}
+
+func TestAdaptiveJitterRandom(t *testing.T) {
+	for random, want := range map[float64]time.Duration{
+		-3: 0, 3: time.Second, math.Inf(1): time.Second, math.Inf(-1): 0, 0.25: time.Second / 4,
+	} {
+		assert.InDelta(t, want, fixedAt(random).NextBackOff(), 10)
+	}
+	assert.Zero(t, fixedAt(math.NaN()).NextBackOff())
+	drawn := 0
+	j := newAdaptive(func() float64 { drawn++; return 0 }).(CauseAware)
+	for i, c := range []Cause{{}, {First: true, Reach: ReachLocal}, {Reach: ReachShared}, {Asked: time.Second}} {
+		j.NextFor(c)
+		assert.Equal(t, i+1, drawn, "one number for every delay")
+	}
+	own := newAdaptive(nil)
+	assert.NotEqual(t, own.NextBackOff(), own.NextBackOff())
+}
+
+func TestReachText(t *testing.T) {
+	for reach, name := range map[Reach]string{ReachUnknown: "unknown", ReachLocal: "local", ReachShared: "shared"} {
+		text, err := reach.MarshalText()
+		require.NoError(t, err)
+		assert.Equal(t, name, string(text))
+		back := Reach(77)
+		require.NoError(t, back.UnmarshalText(text))
+		assert.Equal(t, reach, back)
+	}
+	assert.Zero(t, ReachUnknown)
+	assert.Equal(t, "Reach(9)", Reach(9).String())
+	r := ReachLocal
+	assert.ErrorContains(t, r.UnmarshalText([]byte("everyone")), `"everyone"`)
+	assert.Equal(t, ReachLocal, r, "kept after an error")
+}
+
+func FuzzAdaptiveJitter(f *testing.F) {
+	const s = int64(time.Second)
+	f.Add(s, 5*s, 5*s, 30*s, 0.5, uint8(2), uint8(0), 10*s, int64(0))
+	f.Add(s, 5*s, 5*s, 30*s, 0.999, uint8(2), uint8(7), int64(math.MaxInt64), int64(math.MaxInt64))
+	f.Add(int64(-1), int64(math.MinInt64), int64(-1), int64(math.MaxInt64), math.NaN(), uint8(9), uint8(4), int64(-1), int64(-1))
+	f.Fuzz(func(t *testing.T, short, long, spread, top int64, random float64, reach, flags uint8, elapsed, asked int64) {
+		j := &AdaptiveJitter{
+			Short: time.Duration(short), Long: time.Duration(long),
+			Spread: time.Duration(spread), Cap: time.Duration(top),
+			Random: func() float64 { return random },
+		}
+		c := Cause{
+			Reach: Reach(reach % 4), First: flags&1 != 0, Light: flags&2 != 0, Refused: flags&4 != 0,
+			Elapsed: time.Duration(elapsed), Asked: time.Duration(asked),
+		}
+		most := max(j.Long, j.Cap, j.Spread, j.Short, 0)
+		for range 70 {
+			d := j.NextFor(c)
+			require.GreaterOrEqual(t, d, time.Duration(0))
+			require.LessOrEqual(t, d, most)
+			if c.Reach != ReachShared && !c.First && c.Asked <= 0 {
+				require.LessOrEqual(t, d, max(j.Long, 0))
+			}
+		}
+	})
+}
