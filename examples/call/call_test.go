@@ -54,7 +54,7 @@ func TestWrongOutcomeIsTold(t *testing.T) {
 	wrong.ends = status.MeetingEnded
 	r := play(t.Context(), newTimeline(&bytes.Buffer{}, false), wrong)
 	assert.False(t, r.OK)
-	assert.Equal(t, "recovered", r.Outcome)
+	assert.Equal(t, "recovered by resume", r.Outcome)
 	assert.Equal(t, 1, failures([]result{r}))
 	var table bytes.Buffer
 	require.NoError(t, writeTable(&table, []result{r}))
@@ -158,6 +158,11 @@ func TestDescribeEveryEvent(t *testing.T) {
 		observer.LinkDead{},
 		observer.LinkHealed{},
 		observer.MediaProven{},
+		observer.Hinted{},
+		observer.AttemptQueued{},
+		observer.EndpointsFound{},
+		observer.CredentialsRefreshed{},
+		observer.Resyncing{},
 		observer.Missed{},
 	} {
 		text, _ := describe(e)

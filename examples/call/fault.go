@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -15,6 +16,8 @@ type fault struct {
 	what string
 	// ends is the code the session must stop with; status.OK: it must recover.
 	ends status.Code
+	// level is how it must recover: the cheapest way that mends it.
+	level policy.Level
 	// strike breaks something that a joined client needs. What it starts ends
 	// with ctx. A fault that prevents the join sets the stage instead.
 	strike func(ctx context.Context, st *stage) error
@@ -28,11 +31,17 @@ type fault struct {
 	process bool
 	// age is how long the call has run by then; 0: one second.
 	age time.Duration
+	// lasts is how long it goes on once the client has noticed; 0: healAfter.
+	lasts time.Duration
 }
 
 // known is how long a call takes to show whether anything gets lost on its path. On
 // one that it does not know, the session gives silent signaling more time.
 const known = 12 * time.Second
+
+// pastHealing is longer than a link that was found dead is left alone. If it came
+// back sooner, the session would just go on with it.
+const pastHealing = 1100 * time.Millisecond
 
 // healAfter is how long after the client has noticed it a fault is repaired.
 const healAfter = 300 * time.Millisecond
@@ -42,34 +51,37 @@ var faults = []fault{
 	{
 		name: "signaling-cut", what: "the TCP connection under the signaling ends without a close frame",
 		strike: func(_ context.Context, st *stage) error { st.proxy.Reset(); return nil },
+		level:  policy.Resume,
 	},
 	{
 		name: "signaling-1001", what: "the server closes signaling with 1001, going away",
-		strike: closeWith(1001),
+		strike: closeWith(1001), level: policy.Resume,
 	},
 	{
 		name: "signaling-4500", what: "the server closes signaling with 4500, an internal error",
-		strike: closeWith(4500),
+		strike: closeWith(4500), level: policy.Resume,
 	},
 	{
 		name: "signaling-half-open", what: "signaling stays open but nothing passes any more; media still flows",
 		strike: func(_ context.Context, st *stage) error { st.proxy.Freeze(); return nil },
 		heal:   func(st *stage) error { st.proxy.Heal(); return nil },
-		age:    known,
+		level:  policy.Resume, age: known, lasts: pastHealing,
 	},
 	{
 		name: "media-black-hole", what: "no media packet passes in either direction; signaling still answers",
 		strike: func(_ context.Context, st *stage) error { st.media.BlackHole(); return nil },
 		heal:   func(st *stage) error { st.media.Heal(); return nil },
+		level:  policy.RestartMedia,
 	},
 	{
 		name: "both-dead", what: "neither media nor signaling passes, nothing is closed",
 		strike: func(_ context.Context, st *stage) error { st.media.BlackHole(); st.proxy.Freeze(); return nil },
 		heal:   func(st *stage) error { st.media.Heal(); st.proxy.Heal(); return nil },
+		level:  policy.Resume, lasts: pastHealing,
 	},
 	{
 		name: "server-killed", what: "the server's process is killed and started again a second later",
-		process: true, strike: killServer,
+		process: true, strike: killServer, level: policy.Rejoin,
 	},
 	{
 		name: "attendee-removed", what: "the application's server removes the attendee",

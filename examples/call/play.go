@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/examples/internal/callkit"
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session"
 )
@@ -37,10 +39,12 @@ func play(ctx context.Context, t *timeline, f fault) result {
 
 func (f fault) expected() string {
 	if f.ends == status.OK {
-		return "recovered"
+		return recoveredBy(f.level)
 	}
 	return "stopped " + f.ends.String()
 }
+
+func recoveredBy(l policy.Level) string { return "recovered by " + l.String() }
 
 func (f fault) stage(t *timeline) (*stage, error) {
 	if f.process {
@@ -104,7 +108,7 @@ func (f fault) repair(ctx context.Context, st *stage) error {
 	if f.heal == nil {
 		return nil
 	}
-	if err := pause(ctx, healAfter); err != nil {
+	if err := pause(ctx, cmp.Or(f.lasts, healAfter)); err != nil {
 		return err
 	}
 	st.say("fault", "repaired")
@@ -124,13 +128,15 @@ func (f fault) outcome(ctx context.Context, st *stage, old session.Link, from in
 		r.Outcome, r.Attempts = "stopped "+stopped.Status.Code.String(), stopped.Attempts
 		return nothingOpens(ctx, st)
 	}
-	r.Attempts = e.(observer.Recovered).Outage.Attempts
+	outage := e.(observer.Recovered).Outage
+	r.Attempts = outage.Attempts
+	r.Cost = st.cost(from)
 	at, err := st.audio(ctx, old, 1)
 	if err != nil {
 		return err
 	}
 	st.say("media", "audio is back")
-	r.Outcome, r.Recover = "recovered", at.Sub(struck)
+	r.Outcome, r.Recover = recoveredBy(outage.Level), at.Sub(struck)
 	return nil
 }
 

@@ -10,7 +10,7 @@ import (
 
 // result is how one fault went. Times are those of the person waiting: from
 // the fault to the first event that told of it, and to the first audio packet
-// after it.
+// after it. Cost is what the attempt has taken that worked.
 type result struct {
 	Fault    string        `json:"fault"`
 	What     string        `json:"what"`
@@ -19,6 +19,7 @@ type result struct {
 	OK       bool          `json:"ok"`
 	Detect   time.Duration `json:"detectNs"`
 	Recover  time.Duration `json:"recoverNs,omitempty"` // 0: it was not to recover
+	Cost     time.Duration `json:"costNs,omitempty"`
 	Attempts int           `json:"attempts"`
 	Error    string        `json:"error,omitempty"` // why the scenario itself failed
 }
@@ -37,10 +38,10 @@ func writeJSON(w io.Writer, results []result) error {
 // writeTable writes the results for a person.
 func writeTable(w io.Writer, results []result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nfault\texpected\toutcome\tdetect\trecover\tattempts\tverdict")
+	fmt.Fprintln(t, "\nfault\texpected\toutcome\tdetect\trecover\tattempts\tcost\tverdict")
 	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.Fault, r.Expected, r.Outcome,
-			seconds(r.Detect), seconds(r.Recover), r.Attempts, verdict(r))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Fault, r.Expected, r.Outcome,
+			seconds(r.Detect), seconds(r.Recover), r.Attempts, seconds(r.Cost), verdict(r))
 	}
 	return t.Flush()
 }

@@ -133,6 +133,22 @@ func (st *stage) await(ctx context.Context, from int, pass func(observer.Event) 
 	}
 }
 
+// cost is what the last attempt after index from has taken, to Connected.
+func (st *stage) cost(from int) (took time.Duration) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	var began time.Duration
+	for _, e := range st.events[from:] {
+		switch e.(type) {
+		case observer.AttemptStarted:
+			began = e.Head().Elapsed
+		case observer.Connected:
+			took = e.Head().Elapsed - began
+		}
+	}
+	return took
+}
+
 // mark is where the events stand now.
 func (st *stage) mark() int {
 	st.mu.Lock()

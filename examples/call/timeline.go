@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,19 +56,19 @@ func describe(e observer.Event) (text string, always bool) {
 	case observer.Connecting:
 		return "connecting", false
 	case observer.AttemptStarted:
-		return fmt.Sprintf("attempt %d begins (%s, at most %s)", e.Number, e.Level, e.Timeout), false
+		return fmt.Sprintf("attempt %d begins: %s%s, at most %s", e.Number, undertaking(e), to(e.Endpoint), e.Timeout), true
 	case observer.AttemptFailed:
-		return fmt.Sprintf("attempt %d failed after %s: %s", e.Number, round(e.After), reason(e.Status)), true
+		return fmt.Sprintf("attempt %d %s after %s: %s", e.Number, ended(e), round(e.After), reason(e.Status)), true
 	case observer.RetryScheduled:
-		return fmt.Sprintf("next attempt in %s (rule %q, budget left %s)", round(e.Decision.Delay), e.Decision.Rule,
-			round(e.Decision.Left.Elapsed)), true
+		return fmt.Sprintf("next attempt, a %s, in %s (rule %q, budget left %s)", e.Decision.Level, round(e.Decision.Delay),
+			e.Decision.Rule, round(e.Decision.Left.Elapsed)), true
 	case observer.Connected:
 		return fmt.Sprintf("CONNECTED after %s, %s", round(e.After), count(e.Attempts, "attempt")), true
 	case observer.Reconnecting:
 		return "RECONNECTING: " + reason(e.Cause), true
 	case observer.Recovered:
-		return fmt.Sprintf("recovered: gap %s, %s, first cause %s", round(e.Outage.Duration),
-			count(e.Outage.Attempts, "attempt"), e.Outage.First.Code.String()), false
+		return fmt.Sprintf("recovered by %s: gap %s, %s, %s, first cause %s", e.Outage.Level, round(e.Outage.Gap), kept(e.Outage),
+			count(e.Outage.Attempts, "attempt"), e.Outage.First.Code.String()), true
 	case observer.Stopped:
 		return fmt.Sprintf("STOPPED (%s): %s", enders[e.Initiator], reason(e.Status)), true
 	}
@@ -113,7 +114,64 @@ func describeLiveness(e observer.Event) string {
 	case observer.MediaProven:
 		return fmt.Sprintf("media has shown after %s that it works", round(e.After))
 	}
+	return describeRecovery(e)
+}
+
+// describeRecovery is describe for what surrounds the attempts.
+func describeRecovery(e observer.Event) string {
+	switch e := e.(type) {
+	case observer.Hinted:
+		if e.Expired {
+			return fmt.Sprintf("the hint %s is out of date", e.Hint)
+		}
+		return fmt.Sprintf("hint: %s", e.Hint)
+	case observer.AttemptQueued:
+		return fmt.Sprintf("a %s waits for the limiter", e.Level)
+	case observer.EndpointsFound:
+		return "endpoints found: " + strings.Join(e.Endpoints, ", ")
+	case observer.CredentialsRefreshed:
+		if !e.Status.IsZero() {
+			return "no fresh credentials: " + reason(e.Status)
+		}
+		return fmt.Sprintf("fresh credentials, good for %s", round(e.ExpireIn))
+	case observer.Resyncing:
+		return fmt.Sprintf("catching up after %s", round(e.Outage.Gap))
+	}
 	return describeQuality(e)
+}
+
+// undertaking is what an attempt is at; the first connect has nothing to rejoin.
+func undertaking(e observer.AttemptStarted) string {
+	if e.To == observer.StateConnecting {
+		return "join"
+	}
+	return e.Level.String()
+}
+
+func to(endpoint string) string {
+	if endpoint == "" {
+		return ""
+	}
+	return " at " + endpoint
+}
+
+// ended says how an attempt has failed.
+func ended(e observer.AttemptFailed) string {
+	switch {
+	case e.Unsupported:
+		return "turned out to be impossible"
+	case e.Refused:
+		return "was refused"
+	}
+	return "failed"
+}
+
+// kept says what has survived an outage.
+func kept(o observer.Outage) string {
+	if o.SessionKept {
+		return "place in the meeting kept"
+	}
+	return "joined anew"
 }
 
 // describeQuality is describe for the verdicts on what is sent, and for those of
