@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/examples/internal/callkit"
+	"github.com/holdfast-go/holdfast/examples/internal/netwatch"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/session"
 )
@@ -27,8 +28,8 @@ func serve(ctx context.Context, out io.Writer, addr string) error {
 	return server.Close()
 }
 
-// connect is the client half, with default settings, until ctx ends or the
-// session stops. A line a few seconds says how the media does.
+// connect is the client half, with default settings and hints about the network of
+// this machine, until ctx ends or the session stops. A line a few seconds says how the media does.
 func connect(ctx context.Context, t *timeline, url string) error {
 	s, err := session.New(session.Config{
 		Name:      attendee,
@@ -40,6 +41,9 @@ func connect(ctx context.Context, t *timeline, url string) error {
 	}
 	t.title("joining %s; end with Ctrl-C", url)
 	go meter(t, s)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go netwatch.Watcher{}.Watch(watching, s.Hint)
 	return s.Run(ctx)
 }
 
