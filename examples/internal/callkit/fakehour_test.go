@@ -166,3 +166,69 @@ func TestServerFaultsInFakeTime(t *testing.T) {
 		f.close(t)
 	})
 }
+
+// TestGraceInFakeTime takes the grace to the second: media flows as long as it lasts,
+// and so long the way back is open.
+func TestGraceInFakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeCall(t)
+		ctx := context.Background()
+		f.after(time.Second)
+		require.True(t, f.server.CutSignaling(alice))
+		in, out := f.after(defaultGrace - time.Millisecond)
+		assert.InDelta(t, defaultGrace/hourPacket, in, 2)
+		assert.InDelta(t, defaultGrace/hourPacket, out, 2)
+		require.NoError(t, f.call.Resume(ctx, ResumeOptions{}))
+		in, out = f.after(2 * defaultGrace)
+		assert.InDelta(t, 2*defaultGrace/hourPacket, in, 2, "the grace begins anew")
+		assert.InDelta(t, 2*defaultGrace/hourPacket, out, 2)
+
+		require.True(t, f.server.CutSignaling(alice))
+		f.after(defaultGrace)
+		assert.Empty(t, f.server.Attendees())
+		require.ErrorIs(t, f.call.Resume(ctx, ResumeOptions{}), ErrResumeRefused)
+		f.close(t)
+	})
+}
+
+// TestRemovalIsRememberedInFakeTime for as long as the attendee would have been kept.
+func TestRemovalIsRememberedInFakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeCall(t)
+		ctx := context.Background()
+		f.after(time.Second)
+		f.proxy.Freeze()
+		require.True(t, f.server.Remove(alice))
+		f.after(defaultGrace - time.Millisecond)
+		f.proxy.Cut() // the word of the removal is lost
+		f.proxy.Heal()
+		require.ErrorIs(t, f.call.Resume(ctx, ResumeOptions{}), status.AudioAttendeeRemoved)
+		f.after(time.Millisecond)
+		require.ErrorIs(t, f.call.Resume(ctx, ResumeOptions{}), ErrResumeRefused)
+		f.close(t)
+	})
+}
+
+// TestResumeOnAnotherPathInFakeTime leaves a half-open connection behind, which ends
+// an hour later and harms nobody.
+func TestResumeOnAnotherPathInFakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeCall(t)
+		f.after(time.Second)
+		f.proxy.Freeze()
+		short, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		began := time.Now()
+		require.ErrorIs(t, f.call.Resume(short, ResumeOptions{}), context.DeadlineExceeded)
+		assert.Equal(t, 3*time.Second, time.Since(began))
+		f.net.BlackHole(fakenet.BothWays)
+		time.AfterFunc(5*time.Second, func() { f.proxy.Heal(); f.net.Heal(fakenet.BothWays) })
+		require.NoError(t, f.call.Resume(context.Background(), ResumeOptions{RestartMedia: true}))
+		assert.Less(t, time.Since(began), 10*time.Second)
+		in, out := f.after(time.Hour / 4)
+		assert.InDelta(t, time.Hour/4/hourPacket, in, 2)
+		assert.InDelta(t, time.Hour/4/hourPacket, out, 2)
+		assert.Empty(t, f.h.losses())
+		f.close(t)
+	})
+}

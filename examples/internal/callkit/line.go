@@ -111,8 +111,16 @@ func (c *Call) pushed(l *line, m Message) {
 	case KindGoAway:
 		c.told(l, m.asked(status.FromWebSocketClose(m.Status, status.Attached)))
 	case KindPrimaryLeave:
-		c.promoted.Store(false)
-		c.told(l, status.New(status.AudioVideoWasRemovedFromPrimaryMeeting, nil))
+		c.demoted()
+	}
+}
+
+// demoted tells of a removal from the primary meeting, which is no loss and ends no
+// attempt.
+func (c *Call) demoted() {
+	c.promoted.Store(false)
+	if c.stands() {
+		c.h.Status(status.New(status.AudioVideoWasRemovedFromPrimaryMeeting, nil))
 	}
 }
 

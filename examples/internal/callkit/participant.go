@@ -58,8 +58,7 @@ func (p *participant) handle(v *visit, m Message) {
 	case KindOffer:
 		p.offered(v, m)
 	case KindUpdate:
-		p.viewOnly.Store(m.ViewOnly)
-		v.send(p.agree(v, m, KindUpdateAck))
+		p.updated(v, m)
 	case KindPromote:
 		p.promote(v, m)
 	case KindDemote:
@@ -104,13 +103,20 @@ func (p *participant) offered(v *visit, m Message) {
 	v.send(reply)
 }
 
+func (p *participant) updated(v *visit, m Message) {
+	reply := Message{Kind: KindUpdateAck, ID: m.ID, Status: p.server.switched().stiff}
+	if reply.Status == 0 {
+		reply = p.agree(v, m, KindUpdateAck)
+	}
+	if reply.Status == 0 {
+		p.viewOnly.Store(m.ViewOnly)
+	}
+	v.send(reply)
+}
+
 // agree makes the answer to an offer, the first or a later one.
 func (p *participant) agree(v *visit, m Message, ack Kind) Message {
 	reply := Message{Kind: ack, ID: m.ID, Status: serverFault}
-	if wire := p.server.switched().stiff; wire != 0 && ack == KindUpdateAck {
-		reply.Status = wire
-		return reply
-	}
 	p.negotiating.Lock()
 	defer p.negotiating.Unlock()
 	if pc := p.connection(); pc != nil && p.visitedBy(v) {

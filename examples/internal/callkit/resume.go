@@ -135,7 +135,7 @@ func (c *Call) swap(l *line) {
 
 // compare tells of a removal from the primary meeting that nobody heard of.
 func (c *Call) compare(ack Message) {
-	if !ack.Promoted && c.promoted.Swap(false) {
-		c.h.Status(status.New(status.AudioVideoWasRemovedFromPrimaryMeeting, nil))
+	if !ack.Promoted && c.promoted.Load() {
+		c.demoted()
 	}
 }

@@ -399,6 +399,25 @@ func TestOldChannelDuringResume(t *testing.T) {
 	require.ErrorIs(t, <-failed, ErrClosed)
 }
 
+// TestDemotionDuringResume is told once, whatever becomes of the Resume.
+func TestDemotionDuringResume(t *testing.T) {
+	s := startServer(t, ServerOptions{})
+	c, h := callWithAudio(t, s, alice)
+	require.NoError(t, c.Promote(soon(t), "primary"))
+	s.HangIn(PhaseResume, true)
+	ctx, cancel := context.WithCancel(context.Background())
+	failed := make(chan error, 1)
+	go func() { failed <- c.Resume(ctx, ResumeOptions{}) }()
+	eventually(t, "the phase", func() bool { return s.Held(PhaseResume) == 1 })
+	require.True(t, s.RevokePrimary(alice))
+	h.told(t, status.AudioVideoWasRemovedFromPrimaryMeeting)
+	cancel()
+	require.ErrorIs(t, <-failed, context.Canceled)
+	s.HangIn(PhaseResume, false)
+	require.NoError(t, c.Resume(soon(t), ResumeOptions{}))
+	assert.Len(t, h.losses(), 1)
+}
+
 // TestLineLostDuringTheRestart fails the Resume at once, not when media is back.
 func TestLineLostDuringTheRestart(t *testing.T) {
 	s := startServer(t, ServerOptions{})
