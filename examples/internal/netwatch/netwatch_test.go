@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,41 +15,69 @@ import (
 	"github.com/holdfast-go/holdfast/session"
 )
 
+// machine is one whose addresses a test sets.
+type machine struct {
+	mu   sync.Mutex
+	list []string
+	err  error
+	told []session.Hint
+}
+
+func (m *machine) addresses() ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.list, m.err
+}
+
+func (m *machine) hint(h session.Hint) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.told = append(m.told, h)
+}
+
+// set changes the machine.
+func (m *machine) set(err error, list ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err, m.list = err, list
+}
+
+// after gives what is told in the next d.
+func (m *machine) after(d time.Duration) []session.Hint {
+	<-time.After(d)
+	synctest.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	told := m.told
+	m.told = nil
+	return told
+}
+
 // TestWatch: one hint for each change, none without one, and a reminder while there
 // is no network.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var now []string
-		var fails error
-		var told []session.Hint
+		var m machine
+		m.set(nil, "eth0 192.0.2.1")
 		ctx, stop := context.WithCancel(t.Context())
 		over := make(chan struct{})
 		go func() {
 			defer close(over)
-			w := Watcher{Addresses: func() ([]string, error) { return now, fails }}
-			w.Watch(ctx, func(h session.Hint) { told = append(told, h) })
+			Watcher{Addresses: m.addresses}.Watch(ctx, m.hint)
 		}()
-		after := func(d time.Duration, want ...session.Hint) {
-			t.Helper()
-			<-time.After(d)
-			synctest.Wait()
-			assert.Equal(t, want, told)
-			told = nil
-		}
-		now = []string{"eth0 192.0.2.1"}
-		after(time.Minute)
-		now = []string{"wlan0 198.51.100.7"}
-		after(time.Second, session.NetworkChanged)
-		after(time.Minute)
-		now = nil
-		after(time.Second, session.NetworkDown)
-		after(Repeat-time.Second-1)
-		after(time.Second+1, session.NetworkDown)
-		fails = errors.New("no file descriptors")
-		after(time.Minute)
-		fails, now = nil, []string{"eth0 192.0.2.1"}
-		after(time.Second, session.NetworkUp)
-		after(time.Hour)
+		assert.Empty(t, m.after(time.Minute))
+		m.set(nil, "wlan0 198.51.100.7")
+		assert.Equal(t, []session.Hint{session.NetworkChanged}, m.after(time.Second))
+		assert.Empty(t, m.after(time.Minute))
+		m.set(nil)
+		assert.Equal(t, []session.Hint{session.NetworkDown}, m.after(time.Second))
+		assert.Empty(t, m.after(Repeat-time.Second))
+		assert.Equal(t, []session.Hint{session.NetworkDown}, m.after(time.Second))
+		m.set(errors.New("no file descriptors"))
+		assert.Empty(t, m.after(time.Minute), "an error is no news of the network")
+		m.set(nil, "eth0 192.0.2.1")
+		assert.Equal(t, []session.Hint{session.NetworkUp}, m.after(time.Second))
+		assert.Empty(t, m.after(time.Hour))
 		stop()
 		<-over
 	})
