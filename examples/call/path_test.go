@@ -510,7 +510,7 @@ func (r *road) options() callkit.Options {
 
 func (r *road) startServer() {
 	r.server, r.serves = callkit.NewServer(callkit.ServerOptions{
-		Media: func(e *webrtc.SettingEngine) { r.net.ServerMedia(e); e.SetNet(r.far) },
+		Media: func(e *webrtc.SettingEngine) { r.net.ServerMedia(e); e.SetNet(r.far); patient(e) },
 	}), make(chan error, 1)
 	go func(s *callkit.Server, l net.Listener, done chan<- error) { done <- s.Serve(l) }(r.server, r.wire.listen(), r.serves)
 }
@@ -528,10 +528,8 @@ func (r *road) stopServer() {
 	assert.ErrorIs(r.t, <-r.serves, callkit.ErrServerClosed)
 }
 
-// close ends everything. Whoever has left is given the time to be gone: the server's
-// Close would wait for a goodbye that is under way with a mutex, and stop fake time.
+// close ends everything.
 func (r *road) close() {
-	time.Sleep(2*time.Second + 4*r.oneWay)
 	r.stopServer()
 	assert.NoError(r.t, r.net.Close())
 }
