@@ -52,7 +52,7 @@ func (m *Machine) begin() {
 
 // open begins an epoch.
 func (m *Machine) open(timeout time.Duration) {
-	if m.trouble.attempts == 0 {
+	if m.adopted {
 		m.lostEpoch, m.lostUntil = m.epoch, later(m.now.Mono, authority)
 	}
 	m.epoch++
@@ -70,7 +70,7 @@ func (m *Machine) attempting(a Attempt) {
 	m.retries.Attempt()
 	a.Number, a.Cause = m.trouble.attempts, m.trouble.last
 	a.ViewOnly, a.WithoutTransforms = m.viewOnly, m.withoutTransforms
-	a.Rejected = m.trouble.recovery.Rejected
+	a.Rejected, m.trouble.rejected = m.trouble.rejected, false
 	m.attempt, m.trouble.level = a, a.Level
 	m.prepare()
 	m.tell(observer.AttemptStarted{
@@ -99,6 +99,7 @@ func (m *Machine) opened(in Input) {
 	}
 	m.timers.clear(tConnect)
 	m.held, m.abilities, m.offered = true, in.Abilities, in.Abilities
+	m.trouble.recovery.Rejections = 0
 	if m.cfg.PresenceTimeout > 0 && !m.present {
 		m.phase, m.linkOpened = awaiting, m.now.Mono
 		m.arm(tPresence, m.clipped(m.cfg.PresenceTimeout))
@@ -136,14 +137,16 @@ func (m *Machine) openFailed(in Input) {
 	case in.Epoch == m.epoch && m.phase == aborting && m.op == 0:
 		m.timers.clear(tGrace)
 		m.old = operation{}
+		m.rejected(in.Rejected)
 		m.failed(m.named(in.Status))
-	case in.Epoch == m.epoch && m.phase == waiting && m.final(in.Status):
+	case in.Epoch == m.epoch && m.phase == waiting && m.final(in.Status) && !m.renewable(in.Status):
 		// The attempt was ended by something else; its Connect knows better.
 		m.timers.clear(tGrace)
 		m.old = operation{}
 		m.heardOf(in.Epoch)
 		m.reportedWaiting(in.Status, false)
 	default:
+		m.trouble.rejected = m.trouble.rejected || in.Rejected && in.Epoch == m.epoch && m.phase == waiting
 		m.settle(in.Epoch)
 	}
 }
@@ -154,7 +157,7 @@ func (m *Machine) named(st status.Status) status.Status {
 	if st.Code != status.TaskFailed || st.Permanent {
 		return st
 	}
-	if st.Cause != nil {
+	if st.Cause != nil && m.timeout.Cause != nil {
 		m.timeout.Cause = joinText(m.timeout.Cause, st.Cause)
 	}
 	return m.timeout
@@ -235,6 +238,7 @@ func (m *Machine) settleIn(from observer.State) {
 		m.watch()
 	}
 	m.keepFresh()
+	m.lastChance() // is not needed any more
 }
 
 func (m *Machine) summary() observer.Outage {
@@ -264,10 +268,7 @@ func (m *Machine) failedAs(st status.Status, refused, unsupported bool) {
 	m.phase = waiting
 	m.leaveEndpoint()
 	m.trouble.recovery.At, m.trouble.recovery.Refused = m.attempt.Level, refused || unsupported
-	told := m.cfg.Policy.Classes.Failed(st)
-	if told.Code.Told() == status.ToldDemote { // a permanent one: they are told in Demoted only (G7)
-		told = public(told)
-	}
+	told := m.told(st)
 	m.trouble.blame(told)
 	m.tell(observer.AttemptFailed{
 		Header: m.here(), Number: m.attempt.Number, Status: told, After: m.now.Mono - m.attemptStarted,
@@ -278,9 +279,23 @@ func (m *Machine) failedAs(st status.Status, refused, unsupported bool) {
 	m.judge(d, st)
 }
 
+// told is a failure as observers hear of it.
+func (m *Machine) told(st status.Status) status.Status {
+	st = m.cfg.Policy.Classes.Failed(st)
+	if st.Code.Told() == status.ToldDemote { // a permanent one: they are told in Demoted only (G7)
+		st = public(st)
+	}
+	return st
+}
+
+// renewable reports whether a status rejects credentials, and others may be had.
+func (m *Machine) renewable(st status.Status) bool {
+	return st.Code == status.AudioAuthenticationRejected && !st.Permanent && m.cfg.Authorizes
+}
+
 // rejected notes whether an attempt was turned away because of its credentials.
 func (m *Machine) rejected(yes bool) {
-	m.trouble.recovery.Rejected = yes
+	m.trouble.recovery.Rejected, m.trouble.rejected = yes, yes
 	if yes {
 		m.trouble.recovery.Rejections++
 	}
@@ -319,10 +334,7 @@ func (m *Machine) letGo(level policy.Level) {
 // retry waits for the delay, but not beyond the end of the budget, where the
 // session stops.
 func (m *Machine) retry(d policy.Decision, st status.Status) {
-	m.phase, m.granted = waiting, d.Status
-	if m.held {
-		m.phase = holding
-	}
+	m.phase, m.granted, m.retryDue = m.waitingPhase(), d.Status, false
 	m.plan(d)
 	m.withoutTransforms = m.withoutTransforms || d.WithoutTransforms
 	m.tell(observer.RetryScheduled{Header: m.here(), Decision: d})
@@ -401,9 +413,12 @@ func (m *Machine) proceed() {
 		return
 	}
 	m.timers.clear(tRetry)
-	if m.admitted || !m.cfg.Limited {
+	switch {
+	case m.admitted || !m.cfg.Limited:
 		m.begin()
-	} else {
+	case m.clipped(1) <= 0:
+		m.budgetOver()
+	default:
 		m.enqueue()
 	}
 }
@@ -411,6 +426,10 @@ func (m *Machine) proceed() {
 // budgetOver ends the session at the moment when the budget forbids the
 // attempt that was scheduled.
 func (m *Machine) budgetOver() {
+	if m.granted.IsZero() { // not even the first attempt has begun
+		m.granted = status.New(status.TaskFailed, errNotLetThrough)
+		m.trouble.blame(m.granted)
+	}
 	d := m.decideLoss(m.granted)
 	d.Action = policy.Stop
 	m.end(d, observer.ByPolicy)
@@ -434,7 +453,7 @@ func (m *Machine) release(leave bool) {
 // suspend ends all that runs on the link, or before it opens, and leaves the link
 // alone.
 func (m *Machine) suspend() {
-	m.timers.clear(tConnect, tPresence, tReason, tStable, tPing, tUpdate, tProof, tResync, tRefresh)
+	m.timers.clear(tConnect, tPresence, tReason, tStable, tPing, tUpdate, tProof, tResync)
 	m.unwatch()
 	m.pinger.Stop()
 	m.monitor.Stop()
@@ -457,7 +476,7 @@ func (m *Machine) await(op operation) {
 
 // settle notes that an operation of an epoch has returned.
 func (m *Machine) settle(epoch uint64) {
-	if m.old.epoch != epoch {
+	if m.old.epoch != epoch || m.old.restore {
 		m.heardOf(epoch)
 		return
 	}
@@ -475,7 +494,8 @@ func (m *Machine) graceOver() {
 	}
 	switch {
 	case m.phase == aborting && m.op != 0: // the link is taken, nothing else can run on it
-		m.op, m.trouble.recovery.Floor = 0, policy.Rejoin
+		m.op = 0
+		m.abilities &^= CanRestart | CanResume
 		m.failed(m.timeout)
 	case m.phase == aborting:
 		m.failed(m.timeout)

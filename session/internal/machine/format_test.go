@@ -57,7 +57,25 @@ func (n notation) marks(st status.Status) string {
 	if st.Permanent {
 		b.WriteString("!")
 	}
+	if st.Directive != nil && !(isProbe && st.Directive == n.probe.Directive) {
+		b.WriteString("[" + directive(*st.Directive) + "]")
+	}
 	return b.String()
+}
+
+// directive writes what a server asks for.
+func directive(d status.Directive) string {
+	var list []string
+	if d.RetryAfter != 0 {
+		list = append(list, "after "+d.RetryAfter.String())
+	}
+	if d.Recovery != status.RecoverAnyhow {
+		list = append(list, d.Recovery.String())
+	}
+	if d.Endpoint != "" {
+		list = append(list, "at "+d.Endpoint)
+	}
+	return strings.Join(list, ", ")
 }
 
 func (n notation) effects(effects []Effect) string {
@@ -87,7 +105,35 @@ func (n notation) effect(e Effect) string {
 	case CancelUpdate, CancelPromotion:
 		return fmt.Sprintf("%s e%d", e.Kind, e.Epoch)
 	}
+	return n.recovering(e)
+}
+
+// recovering is effect for what recovers a link that is kept, and for what an
+// attempt waits for or is asked ahead of it.
+func (n notation) recovering(e Effect) string {
+	switch e.Kind {
+	case Restart, Resume:
+		return fmt.Sprintf("%s e%d#%d(%s)", e.Kind, e.Epoch, e.ID, n.attempt(e.Attempt))
+	case CancelRestore:
+		return fmt.Sprintf("%s e%d#%d%s", e.Kind, e.Epoch, e.ID, n.because(e.Status))
+	case CancelResync:
+		return fmt.Sprintf("%s e%d#%d", e.Kind, e.Epoch, e.ID)
+	case Resync:
+		return fmt.Sprintf("resync e%d#%d(%s)", e.Epoch, e.ID, n.outage(*e.Outage))
+	case Admit:
+		return fmt.Sprintf("admit #%d %s", e.ID, e.Attempt.Level)
+	case CancelAdmit, Refresh, CancelRefresh:
+		return fmt.Sprintf("%s #%d", e.Kind, e.ID)
+	}
 	return e.Kind.String()
+}
+
+func (n notation) outage(o observer.Outage) string {
+	text := fmt.Sprintf("#%d %s after %s first %s last %s", o.Attempts, o.Level, o.Duration, n.status(o.First), n.status(o.Last))
+	if o.Gap != o.Duration {
+		text += fmt.Sprintf(" gap %s", o.Gap)
+	}
+	return text + flags(o.Healed, "healed", o.SessionKept, "session-kept", o.MediaKept, "media-kept")
 }
 
 // idName tells the pings of the detector from those of the pinger.
@@ -99,8 +145,12 @@ func idName(id uint64) string {
 }
 
 func (n notation) attempt(a Attempt) string {
-	return fmt.Sprintf("#%d %s because %s within %s%s", a.Number, a.Level, n.status(a.Cause), a.Timeout,
-		flags(a.ViewOnly, "view-only", a.WithoutTransforms, "without-transforms"))
+	at := ""
+	if a.Endpoint != "" {
+		at = " at " + a.Endpoint
+	}
+	return fmt.Sprintf("#%d %s%s because %s within %s%s", a.Number, a.Level, at, n.status(a.Cause), a.Timeout,
+		flags(a.FindEndpoint, "find", a.MediaDead, "media-dead", a.Rejected, "rejected", a.ViewOnly, "view-only", a.WithoutTransforms, "without-transforms"))
 }
 
 func (n notation) because(st status.Status) string {
@@ -115,7 +165,8 @@ func (n notation) because(st status.Status) string {
 func (n notation) event(e observer.Event) string {
 	switch e := e.(type) {
 	case observer.AttemptFailed:
-		return fmt.Sprintf("AttemptFailed(#%d %s after %s)", e.Number, n.status(e.Status), e.After)
+		return fmt.Sprintf("AttemptFailed(#%d %s after %s%s)", e.Number, n.status(e.Status), e.After,
+			flags(e.Refused, "refused", e.Unsupported, "unsupported"))
 	case observer.RetryScheduled:
 		return "RetryScheduled(" + n.decision(e.Decision) + ")"
 	case observer.Connected:
@@ -123,8 +174,7 @@ func (n notation) event(e observer.Event) string {
 	case observer.Reconnecting:
 		return "Reconnecting(" + n.status(e.Cause) + ")"
 	case observer.Recovered:
-		return fmt.Sprintf("Recovered(#%d %s after %s first %s last %s%s)", e.Outage.Attempts, e.Outage.Level,
-			e.Outage.Duration, n.status(e.Outage.First), n.status(e.Outage.Last), flags(e.Outage.Healed, "healed"))
+		return "Recovered(" + n.outage(e.Outage) + ")"
 	case observer.Stopped:
 		return fmt.Sprintf("Stopped(%s by %s, %s; first %s last %s #%d)", n.status(e.Status), e.Initiator,
 			n.decision(e.Decision), n.status(e.First), n.status(e.Last), e.Attempts)
@@ -136,6 +186,23 @@ func (n notation) event(e observer.Event) string {
 		return fmt.Sprintf("Updating(%s%s)", n.status(e.Cause), flags(e.Renegotiate, "renegotiate", e.ViewOnly, "view-only"))
 	case observer.Updated:
 		return fmt.Sprintf("Updated(%s)", strings.TrimSpace(flags(e.Renegotiate, "renegotiate", e.ViewOnly, "view-only", e.Unsupported, "unsupported")))
+	}
+	return n.recoveryEvent(e)
+}
+
+// recoveryEvent is event for what happens between the attempts.
+func (n notation) recoveryEvent(e observer.Event) string {
+	switch e := e.(type) {
+	case observer.Hinted:
+		return fmt.Sprintf("Hinted(%s%s)", e.Hint, flags(e.Expired, "expired"))
+	case observer.AttemptQueued:
+		return fmt.Sprintf("AttemptQueued(%s)", e.Level)
+	case observer.EndpointsFound:
+		return fmt.Sprintf("EndpointsFound(%s)", strings.Join(e.Endpoints, " "))
+	case observer.CredentialsRefreshed:
+		return fmt.Sprintf("CredentialsRefreshed(%s for %s)", n.status(e.Status), e.ExpireIn)
+	case observer.Resyncing:
+		return "Resyncing" // the effect says the rest
 	}
 	return n.verdict(e)
 }
@@ -173,7 +240,7 @@ func (n notation) decision(d policy.Decision) string {
 	if d.Action != policy.Retry {
 		return rule
 	}
-	return fmt.Sprintf("%s because %s in %s%s", rule, n.status(d.Status), d.Delay,
+	return fmt.Sprintf("%s %s because %s in %s%s", rule, d.Level, n.status(d.Status), d.Delay,
 		flags(d.ViewOnly, "view-only", d.WithoutTransforms, "without-transforms"))
 }
 
@@ -191,6 +258,7 @@ func flags(pairs ...any) string {
 var timerNames = [timerCount]string{
 	tConnect: "connect", tPresence: "presence", tGrace: "grace", tReason: "reason", tRetry: "retry",
 	tStable: "stable", tPing: "ping", tUpdate: "update", tPromotion: "promotion", tDetect: "detect", tProof: "proof",
+	tResync: "resync", tOffline: "offline", tRefresh: "refresh",
 }
 
 // armed lists the timers in the order in which they come due, as seen at now.
@@ -250,11 +318,83 @@ func (n notation) facts(m *Machine) [][2]string {
 		{"watched", watchedName(m)},
 		{"paused", m.live.paused.String()},
 		{"liveness", livenessName(m.live.counts)},
+		{"link", linkName(m)},
+		{"op", opName(m.op)},
+		{"recovery", recoveryName(m)},
+		{"endpoints", endpointsName(m)},
+		{"step", stepNames[m.step]},
+		{"fresh", freshName(m.fresh)},
+		{"limiter", limiterName(m)},
+		{"network", networkName(m.network)},
+		{"deferred", deferredName(m.deferred)},
 	}
 }
 
+// linkName says whether there is a link, whether it has been connected, and what
+// it was told.
+func linkName(m *Machine) string {
+	return strings.TrimSpace(flags(m.held, "held", m.adopted, "adopted", m.linkViewOnly, "view-only", m.offered != m.abilities, "less-able"))
+}
+
+func opName(id uint64) string {
+	if id == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("#%d", id)
+}
+
+// recoveryName is what the level of the next attempt is chosen by.
+func recoveryName(m *Machine) string {
+	t, r := m.trouble, m.trouble.recovery
+	text := fmt.Sprintf("%s damage %s floor %s", t.level, r.Damage, r.Floor)
+	for _, c := range []struct {
+		name string
+		n    int
+	}{{"restarts", r.Restarts}, {"resumes", r.Resumes}, {"rejections", r.Rejections}} {
+		if c.n > 0 {
+			text += fmt.Sprintf(" %s %d", c.name, c.n)
+		}
+	}
+	if t.silent > 0 {
+		text += " silent " + t.silent.String()
+	}
+	return "(" + text + flags(r.Local, "local", t.asked, "asked") + ")"
+}
+
+func endpointsName(m *Machine) string {
+	e := m.endpoints
+	text := fmt.Sprintf("%d/%s", e.cursor, strings.Join(e.found, "+"))
+	if e.move != "" {
+		text += "/move-" + e.move
+	}
+	return text
+}
+
+var stepNames = [...]string{connecting: "connecting", finding: "finding", authorizing: "authorizing"}
+
+func freshName(f freshness) string {
+	text := f.until.String()
+	if f.id != 0 {
+		text += fmt.Sprintf("/#%d", f.id)
+	}
+	return text
+}
+
+func limiterName(m *Machine) string {
+	return opName(m.queued) + flags(m.admitted, "admitted")
+}
+
+func networkName(n network) string {
+	return fmt.Sprintf("(changed %s nudged %s%s)", n.changed, n.nudged, flags(n.down, "down"))
+}
+
+func deferredName(d deferred) string {
+	name := func(c change) string { return flags(c.renegotiate, "renegotiate", c.viewOnly, "view-only") }
+	return fmt.Sprintf("(asked%s, interrupted%s, %s)", name(d.asked), name(d.interrupted), notation{}.status(d.because))
+}
+
 func abilityNames(a Abilities) string {
-	names := [...]string{"ping", "update", "promote", "probe"}
+	names := [...]string{"ping", "update", "promote", "probe", "restart", "resume"}
 	var list []string
 	for i, name := range names {
 		if a&(1<<i) != 0 {
@@ -317,6 +457,8 @@ func operationName(o operation) string {
 		return "-"
 	case o.connect:
 		return fmt.Sprintf("connect-e%d", o.epoch)
+	case o.restore:
+		return fmt.Sprintf("restore-e%d", o.epoch)
 	}
 	return fmt.Sprintf("close-e%d", o.epoch)
 }

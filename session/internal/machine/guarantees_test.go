@@ -363,6 +363,9 @@ func TestG8NothingOpensAfterATerminalStatus(t *testing.T) {
 			if !c.Terminal() || r.m.state == observer.StateIdle || r.m.state == observer.StateStopped {
 				continue
 			}
+			if c == status.AudioAuthenticationRejected && r.m.cfg.Authorizes {
+				continue // others may be had
+			}
 			opens := len(find(r.report(c), Open))
 			require.Equal(t, observer.StateStopped, r.m.state, "%s: %s", s.name, c)
 			for range 10 {

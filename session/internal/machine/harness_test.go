@@ -24,6 +24,12 @@ const (
 	retryDelay      = time.Second
 	elapsedBudget   = 5 * time.Minute
 	proofTimeout    = 3 * time.Second
+	prepareTimeout  = 8 * time.Second
+	resyncTimeout   = 7 * time.Second
+	downTimeout     = 50 * time.Second
+	restartTimeout  = 4 * time.Second
+	resumeTimeout   = 9 * time.Second
+	resumeWindow    = 90 * time.Second
 )
 
 // unknownCode stands for all codes that the reference does not know.
@@ -33,6 +39,8 @@ const (
 	allAbilities = CanPing | CanUpdate | CanPromote
 	// askable are those of a link that the detector can ask.
 	askable = CanPing | CanProbe
+	// restorable are those of a link that can do everything but answer the detector.
+	restorable = allAbilities | CanRestart | CanResume
 )
 
 // origin is the wall clock at the monotonic time 0.
@@ -56,13 +64,27 @@ func testConfig() *Config {
 	p.StableAfter = stableAfter
 	p.Budget.Elapsed = elapsedBudget
 	p.NewBackOff = steadily(retryDelay)
+	p.Ladder = policy.Ladder{
+		RestartMedia: policy.Rung{Timeout: restartTimeout, Attempts: 1},
+		Resume:       policy.Rung{Timeout: resumeTimeout, Attempts: 2, Window: resumeWindow},
+	}
 	h := health.Config{}.WithDefaults()
 	h.Detector.Off = true
 	return &Config{
 		Policy: p, Health: h, ConnectTimeout: connectTimeout, CloseGrace: closeGrace,
-		ReasonGrace: reasonGrace, PingInterval: pingInterval, Random: func() float64 { return 0.5 },
+		ReasonGrace: reasonGrace, PingInterval: pingInterval, PrepareTimeout: prepareTimeout, DownTimeout: downTimeout,
+		Random: func() float64 { return 0.5 },
 	}
 }
+
+// The sources and hooks of a session, which are off in testConfig.
+
+func limited(c *Config)    { c.Limited = true }
+func catchesUp(c *Config)  { c.ResyncTimeout = resyncTimeout }
+func authorizes(c *Config) { c.Authorizes = true }
+func finds(c *Config)      { c.FindEndpoints = true }
+
+func endpointsAt(list ...string) func(*Config) { return func(c *Config) { c.Endpoints = list } }
 
 // rig drives one machine along a clock.
 type rig struct {

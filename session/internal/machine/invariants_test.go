@@ -31,9 +31,11 @@ func mayFollow(e observer.Event, h observer.Header, now observer.State) bool {
 		observer.VideoDegradeSuggested, observer.VideoDegradeLifted, observer.PolicyChanged,
 		observer.LinkSuspected, observer.LinkCleared, observer.LinkDead:
 		return h.From == observer.StateConnected && h.To == h.From
-	case observer.LinkHealed, observer.MediaProven:
+	case observer.LinkHealed, observer.MediaProven, observer.Resyncing:
 		return h.From == observer.StateReconnecting && h.To == h.From
-	case observer.AttemptStarted, observer.AttemptFailed, observer.RetryScheduled:
+	case observer.CredentialsRefreshed:
+		return h.From != observer.StateIdle && h.From != observer.StateStopped && h.To == h.From
+	case observer.AttemptStarted, observer.AttemptFailed, observer.RetryScheduled, observer.AttemptQueued, observer.EndpointsFound:
 		return (h.From == observer.StateConnecting || h.From == observer.StateReconnecting) && h.To == h.From
 	}
 	return h.From != observer.StateIdle && h.From != observer.StateStopped && h.To == h.From
@@ -57,6 +59,8 @@ func checkCodes(e observer.Event) error {
 		told = append(told, e.Status)
 	case observer.Updating:
 		told = append(told, e.Cause)
+	case observer.Resyncing:
+		told = append(told, e.Outage.First, e.Outage.Last)
 	}
 	for _, st := range told {
 		if st.Code.Told() == status.ToldDemote {
@@ -104,12 +108,13 @@ func (w *world) checkEnd() error {
 func (w *world) checkDeadline(in Input) error {
 	at, armed := w.m.Deadline()
 	live := w.m.state == observer.StateConnecting || w.m.state == observer.StateReconnecting
+	endless := w.rescue.asking != 0 && (w.m.cfg.Policy.Budget.Elapsed <= 0)
 	switch {
-	case live && !armed:
+	case live && !armed && !endless: // else it is for the limiter to answer
 		return errors.New("NEEDS 3: nothing is waited for")
 	case armed && in.Kind == Tick && at <= w.now.Mono:
 		return errors.New("a tick that leaves something due")
-	case armed && at > w.now.Mono+time.Minute:
+	case live && at > w.now.Mono+time.Minute && w.rescue.asking == 0 && w.rescue.wish == nil:
 		return fmt.Errorf("NEEDS 3: the deadline is %s away", at-w.now.Mono)
 	}
 	return nil
@@ -159,15 +164,28 @@ func (w *world) checkReaction(before *Machine, in Input) error {
 		return errors.New("a loss without a reason ends the wait for a reason")
 	}
 	ends := in.Kind == LinkClosed || in.Kind == Reported && class == policy.Failure
-	if ends && in.Epoch == before.epoch && w.m.epoch == before.epoch && (w.m.phase == opening || w.m.phase == awaiting || w.m.phase == proving) {
+	if ends && in.Epoch == before.epoch && w.m.epoch == before.epoch && (w.m.phase == opening || w.m.phase == awaiting || w.m.phase == proving || w.m.phase == resyncing) {
 		return fmt.Errorf("divergence 7.7: %s with %s does not end the attempt", in.Kind, in.Status.Code)
 	}
 	return nil
 }
 
+// terminal reports whether a status is final. Rejected credentials are not, as
+// long as there may be others.
+func (w *world) terminal(in Input) bool {
+	renewable := w.m.cfg.Authorizes && in.Status.Code == status.AudioAuthenticationRejected && (in.Rejected || in.Kind == Reported)
+	switch limit := w.m.cfg.Policy.Budget.Rejections; {
+	case in.Status.Permanent:
+		return true
+	case renewable:
+		return limit >= 0 && w.rescue.rejected >= limit
+	}
+	return w.m.cfg.Policy.Classes.Of(in.Status.Code) == policy.Terminal
+}
+
 // final reports whether an input must end the session.
 func (w *world) final(before *Machine, in Input) bool {
-	terminal := in.Status.Permanent || w.m.cfg.Policy.Classes.Of(in.Status.Code) == policy.Terminal
+	terminal := w.terminal(in)
 	current := in.Epoch == before.epoch
 	switch in.Kind {
 	case Stop, Fault:
@@ -197,13 +215,16 @@ func (w *world) checkBudgetStop(before *Machine) error {
 	var early bool
 	switch d.Refusal {
 	case policy.RefusedElapsed:
-		early = !a.counting || w.now.Mono < a.outage+b.Elapsed
+		early = !a.counting || w.now.Mono < a.outage+b.Elapsed+a.granted
 	case policy.RefusedIdle:
-		early = !a.living || w.now.Mono < a.alive+b.Idle
+		early = !a.living || w.now.Mono < a.alive+b.Idle+a.granted
 	case policy.RefusedAttempts:
 		early = a.tries < b.Attempts
 	default:
 		return fmt.Errorf("G9: the budget is over by %s", d.Refusal)
+	}
+	if w.rescue.down && before.between() && d.Refusal == policy.RefusedElapsed {
+		return errors.New("the budget ends offline, without a last attempt")
 	}
 	if early {
 		return fmt.Errorf("G9: gave up before the budget (%s)", d.Refusal)

@@ -126,7 +126,7 @@ func TestEffectJSON(t *testing.T) {
 	for k := Open; k < effectEnd; k++ {
 		assert.Positive(t, kinds[k], k.String())
 	}
-	assert.Len(t, events, 21, "every event but Missed and those of the policies that need many samples: %v", events)
+	assert.Len(t, events, 26, "every event but Missed and those of the policies that need many samples: %v", events)
 }
 
 func checkEffectJSON(t *testing.T, e Effect) {

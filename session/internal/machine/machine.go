@@ -172,6 +172,10 @@ type trouble struct {
 	// asked: the server has asked for the delay that is running, so that no hint
 	// may shorten it.
 	asked bool
+	// found: endpoints have been found in this outage.
+	found bool
+	// rejected: the last attempt was turned away because of its credentials.
+	rejected bool
 	// silent is when what was lost was last heard; 0 if that is not known.
 	silent time.Duration
 }
@@ -436,7 +440,7 @@ func (m *Machine) Snapshot() observer.Snapshot {
 		s.First, s.Last = public(s.First), public(s.Last)
 	}
 	m.Vitals(&s)
-	if at, ok := m.timers.at(tRetry); ok {
+	if at, ok := m.timers.at(tRetry); ok && m.between() && !m.retryDue {
 		s.NextAttempt = m.now.Wall.Add(at - m.now.Mono)
 	}
 	return s
@@ -468,7 +472,8 @@ func errTimeout(what string, after time.Duration) error {
 }
 
 var (
-	errUnsupported = errors.New("the link cannot do that after all")
+	errUnsupported   = errors.New("the link cannot do that after all")
+	errNotLetThrough = errors.New("the limiter has let no attempt through")
 
 	errDeaf       = errors.New("two Connects ignored their cancelled context and have not returned")
 	errDeafCloses = fmt.Errorf("%d Closes have not returned", maxDeafCloses)

@@ -19,6 +19,7 @@ const (
 // network is what the application knows of it, by its hints.
 type network struct {
 	down    bool
+	until   time.Duration // when that expires, unless a last chance is taken before
 	changed time.Duration // when it last changed; 0: never
 	nudged  time.Duration // when a hint last had, or will have, its consequence; 0: never
 }
@@ -35,8 +36,7 @@ func (m *Machine) hinted(h observer.Hint) {
 	}
 	m.tell(observer.Hinted{Header: m.here(), Hint: h})
 	if h == observer.NetworkDown {
-		m.network.down = true
-		m.arm(tOffline, m.cfg.DownTimeout)
+		m.network.down, m.network.until = true, later(m.now.Mono, m.cfg.DownTimeout)
 		m.lastChance()
 		m.lookAt()
 		return
@@ -54,10 +54,14 @@ func (m *Machine) networkBack() {
 // lastChance has a NetworkDown end in time for one more attempt before the budget
 // does: the hint may be wrong, and it must not be what ends the session.
 func (m *Machine) lastChance() {
-	end, limited := m.retries.Deadline()
-	if at, ok := m.timers.at(tOffline); ok && limited && m.state != observer.StateConnected {
-		m.timers.set(tOffline, max(m.now.Mono, min(at, end-m.cfg.ConnectTimeout)))
+	if !m.network.down {
+		return
 	}
+	at := m.network.until
+	if end, limited := m.retries.Deadline(); limited && m.state != observer.StateConnected {
+		at = min(at, end-m.cfg.ConnectTimeout)
+	}
+	m.timers.set(tOffline, max(m.now.Mono, at))
 }
 
 // downExpired: nobody has said that the network is back; it is tried all the same.
@@ -70,7 +74,14 @@ func (m *Machine) downExpired() {
 // slept has an attempt that was waited for during a sleep come at once: what its
 // delay was for is long over. A link that may still heal is given the delay.
 func (m *Machine) slept() {
+	if m.state == observer.StateStopped {
+		return
+	}
 	m.network.changed = m.now.Mono
+	if m.network.down { // what was known of it before is old
+		m.network.until = m.now.Mono
+		m.timers.set(tOffline, m.now.Mono)
+	}
 	if m.phase == waiting || m.phase == holding {
 		m.trouble.recovery.Local = true
 		m.collapse()

@@ -42,7 +42,21 @@ func playerConfigs(seed uint64) []*Config {
 	listening(true)(brisk)
 	detecting(normal)
 	detecting(presence)
-	list := []*Config{normal, brisk, reference, presence, tight, none}
+	careful, eager, guided := testConfig(), testConfig(), testConfig()
+	limited(careful)
+	catchesUp(careful)
+	detecting(careful)
+	careful.Policy.NewBackOff = nil
+	authorizes(eager)
+	finds(eager)
+	catchesUp(eager)
+	catchesUp(guided)
+	eager.Policy.Budget.Elapsed, eager.Policy.Ladder.RestartMedia.Attempts = 40*time.Second, 2
+	authorizes(guided)
+	limited(guided)
+	endpointsAt("first", "second")(guided)
+	guided.Policy.NewBackOff, guided.Policy.Budget.Rejections, guided.Policy.Budget.Extension = nil, 2, 30*time.Second
+	list := []*Config{normal, brisk, reference, presence, tight, none, careful, eager, guided}
 	for _, cfg := range list {
 		cfg.Random = jitter.Float64
 	}
@@ -145,14 +159,33 @@ func (p *player) time() Instant {
 func (p *player) input(at Instant) Input {
 	epoch := p.epoch()
 	switch {
-	case p.w.m.phase == opening && p.pick(3) > 0:
+	case p.w.m.phase == opening && p.w.m.step == connecting && p.pick(3) > 0:
 		return p.ended(dialing)
 	case p.w.m.phase == awaiting && p.pick(3) > 0:
 		return Input{Kind: Present, Epoch: p.w.m.epoch}
+	case p.w.m.phase == opening && p.w.m.step != connecting && p.pick(2) == 0, p.w.m.phase == restoring && p.w.m.step != connecting && p.pick(2) == 0:
+		return p.answered()
+	case p.w.rescue.refreshing != 0 && p.pick(3) > 0:
+		return p.refreshed()
+	case p.w.rescue.asking != 0 && p.pick(3) > 0:
+		return p.admitted()
+	case p.w.rescue.op.id != 0 && p.pick(3) > 0:
+		return p.restored()
 	case (p.w.calling != 0 || p.w.running != 0) && p.pick(3) == 0:
 		return p.operated()
 	}
-	switch p.pick(20) {
+	switch p.pick(24) {
+	case 20:
+		return p.hinted()
+	case 21:
+		return p.restored()
+	case 22:
+		if p.pick(4) == 0 {
+			return p.refreshed()
+		}
+		return p.answered()
+	case 23:
+		return p.admitted()
 	case 0:
 		return Input{Kind: Start}
 	case 1, 2:
@@ -217,6 +250,12 @@ func (p *player) decorated(st status.Status) status.Status {
 	st.Wire = []int{0, 0, 1001, 1006, 4410}[p.pick(5)]
 	st.Permanent = p.pick(150) == 0
 	st.Shared = p.pick(4) == 0
+	if p.pick(6) == 0 {
+		st.Directive = &status.Directive{
+			RetryAfter: []time.Duration{0, 0, time.Second, 20 * time.Second, -time.Second, math.MaxInt64}[p.pick(6)],
+			Recovery:   status.Recovery(p.pick(3)), Endpoint: []string{"", "", "elsewhere"}[p.pick(3)],
+		}
+	}
 	if p.pick(3) == 0 {
 		st.Cause = errors.New("because")
 	}
@@ -255,7 +294,73 @@ func (p *player) ended(stages ...stage) Input {
 		}
 		return Input{Kind: OpenFailed, Epoch: l.epoch, Status: st}
 	}
-	return Input{Kind: Opened, Epoch: l.epoch, Abilities: Abilities(p.pick(16))}
+	return Input{Kind: Opened, Epoch: l.epoch, Abilities: Abilities(p.pick(64))}
+}
+
+// restored ends a restart, a resume or a resync, or one that is over already.
+func (p *player) restored() Input {
+	op := p.w.rescue.op
+	if p.pick(8) == 0 {
+		op = p.w.rescue.before
+	}
+	in := Input{Kind: Restored, Epoch: p.w.m.epoch, ID: op.id}
+	if op.kind == Resync {
+		in.Kind = Resynced
+	}
+	switch p.pick(8) {
+	case 0:
+		in.Unsupported = true
+	case 1:
+		in.Status, in.Refused = p.status(), in.Kind == Restored
+	case 2:
+		in.Status, in.Rejected = status.New(status.AudioAuthenticationRejected, nil), in.Kind == Restored && p.w.m.cfg.Authorizes
+	case 3:
+		in.Status = p.status()
+	}
+	if (in.Refused || in.Rejected) && in.Status.IsZero() {
+		in.Status.Code = status.TaskFailed
+	}
+	return in
+}
+
+func (p *player) credentials() *Ready {
+	return &Ready{Authorized: true, ExpireIn: []time.Duration{0, time.Second, 5 * time.Second, time.Minute, time.Hour}[p.pick(5)]}
+}
+
+// refreshed is the answer to a question for credentials ahead of need.
+func (p *player) refreshed() Input {
+	in := Input{Kind: Refreshed, ID: p.w.rescue.refreshing, Ready: p.credentials()}
+	if p.pick(3) == 0 {
+		in.Status, in.Ready = status.New(status.TaskFailed, nil), &Ready{}
+	}
+	return in
+}
+
+// answered is what a source of an attempt says.
+func (p *player) answered() Input {
+	ready := p.credentials()
+	if p.w.m.step == finding {
+		ready = &Ready{Endpoints: []string{"a", "b", "c"}[p.pick(3):]}
+	}
+	return Input{Kind: Prepared, Epoch: p.epoch(), Ready: ready}
+}
+
+// admitted is the limiter's answer.
+func (p *player) admitted() Input {
+	in := Input{Kind: Admitted, ID: p.w.rescue.asking}
+	if p.pick(5) == 0 {
+		in.Status = p.status()
+	}
+	return in
+}
+
+// hinted is what the application knows of its network, or wants changed.
+func (p *player) hinted() Input {
+	hints := []observer.Hint{observer.NetworkDown, observer.NetworkUp, observer.NetworkChanged, observer.Woke, "unheard-of"}
+	if p.pick(2) == 0 {
+		return Input{Kind: Ask, Renegotiate: p.pick(2) == 0, ViewOnly: p.pick(4) == 0}
+	}
+	return Input{Kind: Hinted, Hint: hints[p.pick(len(hints))]}
 }
 
 // watched is what a link reports for the detector: mostly right answers, in their

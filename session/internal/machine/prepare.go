@@ -99,7 +99,7 @@ func (m *Machine) endpoint() (at string, find bool) {
 	switch {
 	case e.move != "":
 		return e.move, false
-	case m.cfg.FindEndpoints && (m.trouble.attempts == 0 || e.cursor >= len(list)):
+	case m.cfg.FindEndpoints && (!m.trouble.found || e.cursor >= len(list)):
 		return "", true
 	case len(list) == 0:
 		return "", false
@@ -117,7 +117,7 @@ func (m *Machine) resumeAt() string {
 }
 
 func (m *Machine) found(list []string) {
-	m.endpoints.found, m.endpoints.cursor = list, 0
+	m.endpoints.found, m.endpoints.cursor, m.trouble.found = list, 0, true
 	m.attempt.Endpoint = list[0]
 	m.tell(observer.EndpointsFound{Header: m.here(), Endpoints: list})
 }
@@ -162,7 +162,11 @@ func (f *freshness) note(now, expireIn time.Duration) {
 // while there is nothing else to do: when nine tenths of what is left have passed,
 // but no later than half a minute before the end.
 func (m *Machine) keepFresh() {
-	if m.fresh.until == 0 || !m.cfg.Authorizes || m.state != observer.StateConnected {
+	if m.fresh.id != 0 {
+		return // the timer is the end of its time
+	}
+	m.timers.clear(tRefresh)
+	if m.fresh.until == 0 || m.state != observer.StateConnected {
 		return
 	}
 	left := m.fresh.until - m.now.Mono

@@ -39,7 +39,9 @@ func (m *Machine) restored(in Input) {
 	if m.phase == aborting {
 		m.timers.clear(tGrace)
 		m.old = operation{}
-		m.rejected(in.Rejected)
+		if !m.renewable(m.timeout) { // that has been counted
+			m.rejected(in.Rejected)
+		}
 		m.failedAs(m.named(failureOf(in.Status)), in.Refused, false)
 		return
 	}
@@ -51,6 +53,7 @@ func (m *Machine) restored(in Input) {
 		m.giveUpRestore()
 		m.failedAs(in.Status, in.Refused, false)
 	default:
+		m.trouble.recovery.Rejections = 0
 		m.abilities = m.offered // what a restart has changed may make them work again
 		m.ready()
 	}
@@ -92,14 +95,19 @@ func (m *Machine) abort() {
 // status complains of. That of the old media path is no news in a restart, nor
 // is that of the old signaling in a resume.
 func (m *Machine) mends(st status.Status) bool {
-	if m.phase != restoring {
-		return false
-	}
 	damage := policy.DamageOf(st)
-	if m.attempt.Level == policy.RestartMedia {
-		return damage == policy.MediaDead
+	return m.phase == restoring && damage != 0 && damage&^m.mended() == 0
+}
+
+// mended is what the running restart or resume replaces.
+func (m *Machine) mended() policy.Damage {
+	switch {
+	case m.attempt.Level == policy.RestartMedia:
+		return policy.MediaDead
+	case m.attempt.MediaDead:
+		return policy.MediaDead | policy.SignalingDead
 	}
-	return damage != 0
+	return policy.SignalingDead
 }
 
 // attemptLost ends the running attempt because of what its link reports.
@@ -118,10 +126,10 @@ func (m *Machine) attemptLost(st status.Status) {
 // what was to be kept may be gone as well.
 func (m *Machine) raise(st status.Status) {
 	t := &m.trouble
+	t.recovery.Damage |= policy.DamageOf(st)
 	if !m.held || m.phase == reasoning || policy.DamageOf(st) == 0 {
 		return
 	}
-	t.recovery.Damage |= policy.DamageOf(st)
 	level := m.cfg.Policy.Ladder.LevelFor(status.Status{}, m.recovery())
 	t.level = max(t.level, level)
 	if t.level == policy.Rejoin && m.phase == holding {
@@ -130,7 +138,7 @@ func (m *Machine) raise(st status.Status) {
 	}
 }
 
-// resync lets the application catch up before the recovery counts as one.
+// adopt lets the application catch up before the recovery counts as one.
 func (m *Machine) adopt() {
 	if m.state != observer.StateReconnecting || m.cfg.ResyncTimeout <= 0 {
 		m.establish()

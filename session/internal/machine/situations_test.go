@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/health"
@@ -18,7 +19,9 @@ type situation struct {
 
 // situations has every pair of state and phase, in the variants in which an
 // input may turn out differently.
-var situations = []situation{
+var situations = slices.Concat(plainSituations, recoverySituations)
+
+var plainSituations = []situation{
 	{name: "idle", drive: func(*rig) {}},
 
 	{name: "connecting: opening, first attempt", drive: func(r *rig) { r.start() }},

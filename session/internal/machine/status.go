@@ -82,12 +82,14 @@ func (m *Machine) interrupt(st status.Status) {
 		return
 	}
 	m.timers.clear(tStable, tPing)
+	m.keepFresh()
 	if m.phase != condemned {
 		m.unwatch()
 	}
 	m.outages++
 	m.trouble = trouble{since: m.now, level: policy.Rejoin, silent: m.lastHeard(st)}
 	m.trouble.blame(st)
+	m.trouble.recovery.Damage = policy.DamageOf(st)
 	m.monitor.Reset(m.now.Mono)
 	m.tell(observer.Reconnecting{Header: m.head(from), Cause: st})
 }
@@ -107,6 +109,16 @@ func (m *Machine) lastHeard(st status.Status) time.Duration {
 	return min(m.heard.Media, m.heard.Signaling)
 }
 
+// reasoned goes on with a reason. One that says nothing about the layers leaves
+// nothing to build on.
+func (m *Machine) reasoned(st status.Status) {
+	m.timers.clear(tReason)
+	if policy.DamageOf(st) == 0 {
+		m.trouble.recovery.Damage = 0
+	}
+	m.reasonOver()
+}
+
 // reasonOver goes on without a reason.
 func (m *Machine) reasonOver() {
 	m.judge(m.decideLoss(m.trouble.last), m.trouble.last)
@@ -115,10 +127,9 @@ func (m *Machine) reasonOver() {
 // reportedAttempting judges a status that comes while an attempt runs. A
 // failure ends the attempt at once instead of waiting out its time.
 func (m *Machine) reportedAttempting(st status.Status) {
-	if st.Code == status.AudioAuthenticationRejected && !st.Permanent && m.cfg.Authorizes {
-		m.giveUp() // other credentials may do
+	if m.renewable(st) {
 		m.rejected(true)
-		m.failed(st)
+		m.attemptLost(st)
 		return
 	}
 	if !m.losing(st) || m.cfg.Policy.Classes.Of(st.Code) == policy.WithoutTransforms {
@@ -141,8 +152,7 @@ func (m *Machine) reportedWaiting(st status.Status, bare bool) {
 		m.trouble.blame(st)
 		m.raise(st)
 		if m.phase == reasoning && !bare {
-			m.timers.clear(tReason)
-			m.reasonOver()
+			m.reasoned(st)
 		}
 		return
 	}
@@ -193,7 +203,7 @@ func (m *Machine) linkClosed(in Input) {
 	case in.Bare:
 		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st.Cause}
 	case !final && !m.losing(st):
-		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Cause: st}
+		st = status.Status{Code: closedCode(in.Layer), Layer: in.Layer, Directive: st.Directive, Cause: st}
 	}
 	bare := in.Bare || st.Unexplained()
 	switch {
@@ -203,12 +213,13 @@ func (m *Machine) linkClosed(in Input) {
 		if !in.Bare {
 			st = in.Status // also a code that would leave the attempt alone if it were only reported
 		}
-		if !m.mends(damaged(st, in.Layer)) {
+		if end := damaged(st, in.Layer); !m.mends(end) {
+			m.trouble.recovery.Damage |= policy.DamageOf(end)
 			m.attemptLost(st)
 		}
 	case m.policyPhase() == policy.Attached:
 		m.lost(st, bare)
-	case m.held && m.phase != aborting:
+	case m.held:
 		m.reportedWaiting(st, bare)
 	}
 }

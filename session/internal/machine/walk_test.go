@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -53,7 +54,9 @@ var epochOrder = []string{"", "previous", "older", "future", "zero"}
 
 // probes lists everything that may happen in a situation.
 func probes(m *Machine) (list []probe) {
-	for _, base := range slices.Concat(statusProbes(), closedProbes(), connectProbes(), linkProbes(m), detectorProbes(m), operationProbes(m)) {
+	for _, base := range slices.Concat(
+		statusProbes(), closedProbes(), connectProbes(), preparedProbes(), linkProbes(m), detectorProbes(m), operationProbes(m), restoreProbes(m),
+	) {
 		epochs := relative(m.epoch)
 		for _, name := range epochOrder {
 			if e, ok := epochs[name]; ok {
@@ -63,7 +66,7 @@ func probes(m *Machine) (list []probe) {
 			}
 		}
 	}
-	return slices.Concat(list, applicationProbes(), timeProbes(m))
+	return slices.Concat(list, applicationProbes(), hintProbes(), sourceProbes(m), timeProbes(m))
 }
 
 func probed(c status.Code) status.Status { return status.New(c, errProbe) }
@@ -87,7 +90,25 @@ func statusProbes() []probe {
 		probe{kind: "status", variant: "6-permanent", in: input(permanent(status.AudioInternalServerError))},
 		probe{kind: "status", variant: "9-permanent", in: input(permanent(status.VideoCallSwitchToViewOnly))},
 		probe{kind: "status", variant: "99-permanent", in: input(permanent(unknownCode))},
+		probe{kind: "status", variant: "media-dead", in: input(deadLayer(status.LayerMedia))},
+		probe{kind: "status", variant: "signaling-dead", in: input(deadLayer(status.LayerSignaling))},
+		probe{kind: "status", variant: "6-retry-after", in: input(directed(status.Directive{RetryAfter: 3 * time.Second}))},
+		probe{kind: "status", variant: "6-resume", in: input(directed(status.Directive{Recovery: status.RecoverByResume}))},
+		probe{kind: "status", variant: "6-rejoin", in: input(directed(status.Directive{Recovery: status.RecoverByRejoin}))},
+		probe{kind: "status", variant: "6-move", in: input(directed(status.Directive{Endpoint: "elsewhere"}))},
 	)
+}
+
+func deadLayer(l status.Layer) status.Status {
+	st := probed(status.ConnectionHealthReconnect)
+	st.Layer = l
+	return st
+}
+
+func directed(d status.Directive) status.Status {
+	st := probed(status.AudioInternalServerError)
+	st.Directive = &d
+	return st
 }
 
 func permanent(c status.Code) status.Status {
@@ -116,11 +137,99 @@ func connectProbes() []probe {
 	list := everyCode("open-failed", func(st status.Status) Input { return Input{Kind: OpenFailed, Status: st} })
 	return append(list,
 		probe{kind: "open-failed", variant: "18-permanent", in: Input{Kind: OpenFailed, Status: permanent(status.TaskFailed)}},
+		probe{kind: "open-failed", variant: "rejected", in: Input{Kind: OpenFailed, Status: probed(status.AudioAuthenticationRejected), Rejected: true}},
+		probe{kind: "open-failed", variant: "18-rejected", in: Input{Kind: OpenFailed, Status: probed(status.TaskFailed), Rejected: true}},
+		probe{kind: "open-failed", variant: "6-retry-after", in: Input{Kind: OpenFailed, Status: directed(status.Directive{RetryAfter: 3 * time.Second})}},
+		probe{kind: "open-failed", variant: "6-move", in: Input{Kind: OpenFailed, Status: directed(status.Directive{Endpoint: "elsewhere"})}},
 		probe{kind: "opened", variant: "unable", in: Input{Kind: Opened}},
 		probe{kind: "opened", variant: "able", in: Input{Kind: Opened, Abilities: allAbilities}},
 		probe{kind: "opened", variant: "probing", in: Input{Kind: Opened, Abilities: askable}},
+		probe{kind: "opened", variant: "restorable", in: Input{Kind: Opened, Abilities: restorable}},
 		probe{kind: "close-done", in: Input{Kind: CloseDone}},
 	)
+}
+
+// preparedProbes are what the sources of an attempt answer.
+func preparedProbes() (list []probe) {
+	for _, v := range []struct {
+		variant string
+		ready   *Ready
+	}{
+		{"missing", nil},
+		{"empty", &Ready{}},
+		{"endpoints", &Ready{Endpoints: []string{"first", "second"}}},
+		{"authorized", &Ready{Authorized: true}},
+		{"authorized-for-an-hour", &Ready{Authorized: true, ExpireIn: time.Hour}},
+		{"all-at-once", &Ready{Endpoints: []string{"first"}, Authorized: true}},
+	} {
+		list = append(list, probe{kind: "prepared", variant: v.variant, in: Input{Kind: Prepared, Ready: v.ready}})
+	}
+	return list
+}
+
+// restoreProbes are how a restart, a resume, or a resync ends: the one that is
+// running, and one that is not running any more.
+func restoreProbes(m *Machine) (list []probe) {
+	id := cmpOr(m.op, stray)
+	for _, op := range []struct {
+		kind string
+		in   Input
+	}{{"restored", Input{Kind: Restored, ID: id}}, {"resynced", Input{Kind: Resynced, ID: id}}} {
+		list = append(list, everyCode(op.kind, func(st status.Status) Input {
+			in := op.in
+			in.Status = st
+			return in
+		})...)
+		ok, stale, unsupported, final, asked := op.in, op.in, op.in, op.in, op.in
+		stale.ID += 3
+		unsupported.Unsupported = true
+		final.Status = permanent(status.TaskFailed)
+		asked.Status = directed(status.Directive{RetryAfter: 3 * time.Second})
+		list = append(list,
+			probe{kind: op.kind, variant: "ok", in: ok}, probe{kind: op.kind, variant: "another's", in: stale},
+			probe{kind: op.kind, variant: "unsupported", in: unsupported},
+			probe{kind: op.kind, variant: "18-permanent", in: final},
+			probe{kind: op.kind, variant: "6-retry-after", in: asked})
+	}
+	return append(list,
+		probe{kind: "restored", variant: "refused", in: Input{Kind: Restored, ID: id, Status: probed(status.TaskFailed), Refused: true}},
+		probe{kind: "restored", variant: "rejected", in: Input{Kind: Restored, ID: id, Status: probed(status.AudioAuthenticationRejected), Rejected: true}},
+	)
+}
+
+// hintProbes are what the application knows and asks for.
+func hintProbes() (list []probe) {
+	for _, h := range []observer.Hint{observer.NetworkDown, observer.NetworkUp, observer.NetworkChanged, observer.Woke, "unheard-of"} {
+		list = append(list, probe{kind: "hint", variant: string(h), in: Input{Kind: Hinted, Hint: h}})
+	}
+	return append(list,
+		probe{kind: "ask", variant: "for-nothing", in: Input{Kind: Ask}},
+		probe{kind: "ask", variant: "renegotiate", in: Input{Kind: Ask, Renegotiate: true}},
+		probe{kind: "ask", variant: "view-only", in: Input{Kind: Ask, ViewOnly: true}},
+		probe{kind: "ask", variant: "both", in: Input{Kind: Ask, Renegotiate: true, ViewOnly: true}},
+	)
+}
+
+// sourceProbes are the answers of what belongs to no link: the limiter, and the
+// source of credentials ahead of need.
+func sourceProbes(m *Machine) []probe {
+	queued, fresh := cmpOr(m.queued, stray), cmpOr(m.fresh.id, stray)
+	ready := &Ready{Authorized: true, ExpireIn: time.Hour}
+	return []probe{
+		{kind: "admitted", variant: "ok", in: Input{Kind: Admitted, ID: queued}},
+		{kind: "admitted", variant: "another's", in: Input{Kind: Admitted, ID: queued + 3}},
+		{kind: "admitted", variant: "nobody's", in: Input{Kind: Admitted}},
+		{kind: "admitted", variant: "18", in: Input{Kind: Admitted, ID: queued, Status: probed(status.TaskFailed)}},
+		{kind: "admitted", variant: "6-retry-after", in: Input{Kind: Admitted, ID: queued, Status: directed(status.Directive{RetryAfter: 3 * time.Second})}},
+		{kind: "admitted", variant: "24", in: Input{Kind: Admitted, ID: queued, Status: probed(status.AudioVideoDisconnectedWhilePromoted)}},
+		{kind: "admitted", variant: "18-permanent", in: Input{Kind: Admitted, ID: queued, Status: permanent(status.TaskFailed)}},
+		{kind: "refreshed", variant: "for-an-hour", in: Input{Kind: Refreshed, ID: fresh, Ready: ready}},
+		{kind: "refreshed", variant: "for-ever", in: Input{Kind: Refreshed, ID: fresh, Ready: &Ready{Authorized: true}}},
+		{kind: "refreshed", variant: "another's", in: Input{Kind: Refreshed, ID: fresh + 3, Ready: ready}},
+		{kind: "refreshed", variant: "nobody's", in: Input{Kind: Refreshed, Ready: ready}},
+		{kind: "refreshed", variant: "18", in: Input{Kind: Refreshed, ID: fresh, Status: probed(status.TaskFailed)}},
+		{kind: "refreshed", variant: "without-answer", in: Input{Kind: Refreshed, ID: fresh}},
+	}
 }
 
 // linkProbes are what a link reports besides statuses.
@@ -222,10 +331,12 @@ func lastPing(m *Machine) uint64 {
 	return 100
 }
 
+// stray is an ID that no operation of a situation has.
+const stray = 1000
+
 // operationProbes are how the operations on a link end: the running one, and
 // one that is not running any more.
 func operationProbes(m *Machine) (list []probe) {
-	const stray = 1000
 	update, promotion := cmpOr(m.update.id, stray), cmpOr(m.promotion.id, stray)
 	for _, op := range []struct {
 		kind string
@@ -567,6 +678,7 @@ func TestWalkCoversEveryPhase(t *testing.T) {
 		"connected/resting",
 		"reconnecting/reasoning", "reconnecting/waiting", "reconnecting/opening", "reconnecting/aborting", "reconnecting/awaiting",
 		"reconnecting/condemned", "reconnecting/proving",
+		"connecting/queueing", "reconnecting/queueing", "reconnecting/holding", "reconnecting/restoring", "reconnecting/resyncing",
 		"stopped/leaving", "stopped/resting",
 	} {
 		assert.True(t, walked[p], p)

@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
@@ -15,12 +16,13 @@ type watch struct {
 	suspected bool // LinkSuspected was told, and nothing that ends it
 	// dead is the epoch that LinkDead was told of, until the next connection.
 	dead    uint64
-	life    bool // something that may be life has come in since then
-	media   bool // something that may be life of the running link's media path has come in
-	touched bool // something was done to it, or it has said that it has changed
-	healed  bool // LinkHealed was told, Connected must follow
-	proven  bool // MediaProven was told, Connected must follow
-	proves  bool // before the input, the running link had yet to prove itself
+	life    bool          // something that may be life has come in since then
+	media   bool          // something that may be life of the running link's media path has come in
+	since   time.Duration // when its path was renewed; 0 for a new link
+	touched bool          // something was done to it, or it has said that it has changed
+	healed  bool          // LinkHealed was told, Connected must follow
+	proven  bool          // MediaProven was told, Connected or Resyncing must follow
+	proves  bool          // before the input, the running link had yet to prove itself
 	// able is what the running link can be asked.
 	able   Abilities
 	counts observer.Liveness
@@ -66,7 +68,8 @@ func (v *watch) takes(w *world, in Input) {
 
 // hears takes over an event.
 func (v *watch) hears(w *world, e observer.Event, rest []Effect) error {
-	if (v.healed || v.proven) && e.Name() != "Connected" {
+	resyncs := v.proven && e.Name() == "Resyncing"
+	if (v.healed || v.proven) && e.Name() != "Connected" && !resyncs {
 		return fmt.Errorf("%s before the Connected that must follow LinkHealed and MediaProven", e.Name())
 	}
 	switch e := e.(type) {
@@ -88,14 +91,20 @@ func (v *watch) hears(w *world, e observer.Event, rest []Effect) error {
 		return v.heals(w, e)
 	case observer.MediaProven:
 		v.counts.Proven++
-		if v.proven = true; !v.media && w.heard.Media == 0 {
+		if v.proven = true; !v.media && w.heard.Media <= v.since {
 			return errors.New("media is proven by nothing")
 		}
+	case observer.Resyncing:
+		v.proven = false
 	case observer.Reconnecting:
 		v.suspected = false
 	}
 	return nil
 }
+
+// renewed notes that an attempt has begun, which touches the link and may bring
+// media back.
+func (v *watch) renewed(since time.Duration) { v.touched, v.media, v.since = true, false, since }
 
 // dies checks that a verdict has its consequence at once, unless the policy does
 // not take it for a loss.
@@ -160,7 +169,8 @@ func (v *watch) connected(h observer.Header, rest []Effect) error {
 func (w *world) onWatched(e Effect, can Abilities) error {
 	l := w.life(e.Epoch)
 	condemned := w.watch.dead == e.Epoch && !w.watch.touched
-	proves := w.state == observer.StateReconnecting && (w.m.phase == proving || w.watch.proves) && e.Epoch == w.epoch
+	resyncs := w.rescue.op.kind == Resync && w.rescue.op.on(e.Epoch)
+	proves := w.state == observer.StateReconnecting && (w.m.phase == proving || w.watch.proves || resyncs) && e.Epoch == w.epoch
 	switch {
 	case l == nil || l.stage != open:
 		return fmt.Errorf("%s e%d, which is not open", e.Kind, e.Epoch)
@@ -191,7 +201,8 @@ func (v *watch) asks(e Effect) error {
 }
 
 // checkWatch makes sure that a link that was found dead stays open until it is
-// touched, and is closed then; and that the counts are those of the events.
+// touched, and is closed then unless it can be restored; and that the counts are
+// those of the events.
 func (w *world) checkWatch() error {
 	counts := w.m.Snapshot().Liveness
 	w.watch.counts.Paused, w.watch.counts.Unproven = counts.Paused, counts.Unproven
@@ -206,7 +217,8 @@ func (w *world) checkWatch() error {
 	}
 	l := w.life(w.watch.dead)
 	opened := l != nil && l.stage == open
-	if opened == w.watch.touched {
+	kept := opened && w.watch.touched && w.rescue.offered&(CanRestart|CanResume) != 0
+	if opened == w.watch.touched && !kept {
 		return fmt.Errorf("the dead link is open: %t, was touched: %t", opened, w.watch.touched)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -36,8 +37,9 @@ type world struct {
 	finished bool
 	endBy    time.Duration // when the session must be finished, once it is over (G3)
 
-	heard Heard // of the running epoch
-	watch watch
+	heard  Heard // of the running epoch
+	watch  watch
+	rescue rescue
 	// lost is the epoch whose loss began the outage, and for how long it is still
 	// listened to after the first attempt has begun.
 	lost      uint64
@@ -64,6 +66,7 @@ type life struct {
 	// unawaited: the link has opened when nobody waited for it any more, after
 	// its grace or after the end. Nobody waits for its close either.
 	unawaited bool
+	adopted   bool // it has been connected
 }
 
 // asked is an operation of the application that has no answer yet.
@@ -79,6 +82,7 @@ type account struct {
 	alive    time.Duration // last sign of life of the period
 	living   bool
 	tries    int
+	granted  time.Duration // by servers, on top of the budget
 	proving  bool          // connected, and not stable yet
 	stable   time.Duration // when it will be
 }
@@ -99,7 +103,7 @@ func (w *world) clone() *world {
 // retry is decided on, as in the reference.
 func (w *world) end() (time.Duration, bool) {
 	b := w.m.cfg.Policy.Budget
-	return w.account.outage + b.Elapsed, w.account.counting && b.Elapsed >= 0
+	return w.account.outage + b.Elapsed + w.account.granted, w.account.counting && b.Elapsed >= 0
 }
 
 // life finds an epoch that holds something.
@@ -135,6 +139,7 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 	}
 	w.expect(at, in)
 	w.watch.takes(w, in)
+	w.rescue.takes(w, at, in)
 	effects := w.m.Handle(at, in)
 	w.now = at
 	if before.state == observer.StateConnected && w.m.state != observer.StateConnected {
@@ -158,7 +163,7 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 // fromLink lists the inputs that a link reports: they belong to an epoch.
 var fromLink = []Kind{
 	Reported, LinkClosed, Sampled, Ponged, Present, UpdateDone, PromoteDone, DemoteDone, CannotPing,
-	Probed, CannotProbe, Expected, Doubted,
+	Probed, CannotProbe, Expected, Doubted, Restored, Resynced,
 }
 
 // heed gives an input of the running epoch what was heard of the link so far,
@@ -255,6 +260,14 @@ func (a *account) begin(at time.Duration) {
 	}
 }
 
+// grant adds what a server has asked for.
+func (a *account) grant(d, limit time.Duration) {
+	if limit >= 0 {
+		d = min(d, limit-a.granted)
+	}
+	a.granted += max(d, 0)
+}
+
 func (a *account) live(at time.Duration) { a.alive, a.living = at, true }
 
 func (a *account) reset() { *a = account{} }
@@ -270,7 +283,7 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 	}
 	switch e.Kind {
 	case Open:
-		w.watch.touched, w.watch.media = true, false
+		w.watch.renewed(0)
 		return w.opens(e)
 	case CancelOpen:
 		return w.moves(e, dialing, cancelled)
@@ -279,7 +292,7 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 			return errors.New("a goodbye that the application did not ask for")
 		}
 		w.watch.touched = w.watch.touched || e.Epoch == w.watch.dead
-		return w.moves(e, open, closing)
+		return errors.Join(w.rescue.closes(e), w.moves(e, open, closing))
 	case Ping:
 		return w.onWatched(e, CanPing)
 	case Probe:
@@ -316,26 +329,47 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 			return errors.New("G2: Finish is not last, right after Stopped")
 		}
 	default:
-		return fmt.Errorf("unknown effect %v", e.Kind)
+		known, err := w.rescue.effect(w, e)
+		if !known {
+			return fmt.Errorf("unknown effect %v", e.Kind)
+		}
+		return err
 	}
 	return nil
 }
 
 func (w *world) opens(e Effect) error {
+	switch {
+	case e.Epoch != w.epoch+1:
+		return fmt.Errorf("epoch %d after %d", e.Epoch, w.epoch)
+	case e.Attempt.Level != policy.Rejoin:
+		return fmt.Errorf("a Connect at the level %s", e.Attempt.Level)
+	case w.count(dialing, open) > 0:
+		return errors.New("G1: an attempt while another one or a link is there")
+	case w.count(cancelled) >= maxDeaf:
+		return errors.New("G11: an attempt on top of two deaf Connects")
+	}
+	if err := w.begins(e); err != nil {
+		return err
+	}
+	if l := w.lost; l == e.Epoch-1 && w.lostUntil == 0 {
+		w.lostUntil = w.now.Mono + 2*time.Second
+	}
+	w.epoch, w.heard = e.Epoch, Heard{}
+	w.lives = append(w.lives, life{epoch: e.Epoch})
+	return nil
+}
+
+// begins checks an attempt, at any level, against the guarantees.
+func (w *world) begins(e Effect) error {
 	first := w.state == observer.StateConnecting && e.Attempt.Number == 1
 	end, limited := w.end()
 	limit := w.m.cfg.Policy.Budget.Attempts
 	switch {
 	case w.over:
 		return errors.New("G8: an attempt after the end")
-	case e.Epoch != w.epoch+1:
-		return fmt.Errorf("epoch %d after %d", e.Epoch, w.epoch)
-	case w.count(dialing, open) > 0:
-		return errors.New("G1: an attempt while another one or a link is there")
 	case w.withinGrace():
 		return errors.New("an attempt that did not wait for the old operation")
-	case w.count(cancelled) >= maxDeaf:
-		return errors.New("G11: an attempt on top of two deaf Connects")
 	case !first && limited && w.now.Mono >= end:
 		return errors.New("G9: an attempt at or after the end of the budget")
 	case !first && limited && w.now.Mono+e.Attempt.Timeout > end:
@@ -345,13 +379,8 @@ func (w *world) opens(e Effect) error {
 	case !first && limit >= 0 && w.account.tries >= limit:
 		return errors.New("G9: one attempt too many")
 	}
-	if e.Attempt.Number == 1 {
-		w.lost, w.lostUntil = e.Epoch-1, w.now.Mono+2*time.Second
-	}
-	w.epoch, w.heard = e.Epoch, Heard{}
 	w.account.tries++
-	w.lives = append(w.lives, life{epoch: e.Epoch})
-	return nil
+	return w.rescue.begins(w, e)
 }
 
 // withinGrace reports whether an old operation is still to be waited for.
@@ -401,15 +430,22 @@ func (w *world) hears(e observer.Event, rest []Effect) error {
 	if !mayFollow(e, h, w.state) {
 		return fmt.Errorf("G12: %s from %s to %s in state %s", e.Name(), h.From, h.To, w.state)
 	}
+	if err := w.rescue.hears(w, e); err != nil {
+		return err
+	}
 	if err := w.watch.hears(w, e, rest); err != nil {
 		return err
 	}
 	w.state = h.To
 	switch e := e.(type) {
+	case observer.AttemptFailed:
+		if e.Unsupported {
+			w.account.tries--
+		}
 	case observer.Connected:
 		return errors.Join(w.connected(h, rest), w.watch.connected(h, rest))
 	case observer.Reconnecting:
-		w.adopted = 0
+		w.lost, w.lostUntil, w.adopted = w.adopted, 0, 0
 		return w.isDemoted("Reconnecting")
 	case observer.Promoted:
 		w.promoted = true
@@ -426,7 +462,7 @@ func (w *world) connected(h observer.Header, rest []Effect) error {
 	if w.adopted != 0 || l == nil || l.stage != open {
 		return fmt.Errorf("G1: e%d is adopted after e%d", h.Epoch, w.adopted)
 	}
-	w.adopted = h.Epoch
+	w.adopted, l.adopted = h.Epoch, true
 	recovered := len(rest) > 0 && rest[0].Event != nil && rest[0].Event.Name() == "Recovered"
 	if recovered != (h.From == observer.StateReconnecting) {
 		return errors.New("Recovered tells something else than Connected")
