@@ -142,38 +142,66 @@ func climbs() []climb {
 		{name: "each level hangs", tr: first(climber(turns(hangs), turns(hangs)), hang("TLS")), acts: loses(mediaLost), length: time.Minute},
 		{name: "each level is deaf", tr: first(climber(sessiontest.Deaf("SDP"), turns(works))), acts: loses(mediaLost), length: 10 * sec},
 		{name: "a resume is deaf", tr: first(climber(turns(works), sessiontest.Deaf("SDP"))), acts: loses(loss), length: 20 * sec},
-		{name: "the next outage begins below again", tr: first(climber(turns(fails, works), turns(works))),
-			acts: []act{report(0, 1, mediaLost), report(20*sec, 1, mediaLost)}, length: 21 * sec},
-		{name: "signaling dies in a restart", tr: first(climber(turns(takes(2*sec, works)), turns(works))),
-			acts: []act{report(0, 1, mediaLost), report(sec, 1, loss)}, length: 5 * sec},
-		{name: "signaling dies in a restart that returns late", tr: first(climber(turns(lags(2*sec, works)), turns(works))),
-			acts: []act{report(0, 1, mediaLost), report(sec, 1, loss)}, length: 5 * sec},
-		{name: "media is reported dead in a restart", tr: first(climber(turns(takes(2*sec, works)), turns(works))),
-			acts: []act{report(0, 1, mediaLost), report(sec, 1, mediaLost)}, length: 5 * sec},
-		{name: "the old signaling is closed late, in a resume", tr: first(climber(turns(works), turns(takes(2*sec, works)))),
-			acts: []act{report(0, 1, loss), closed(sec, 1, status.LayerSignaling)}, length: 5 * sec},
-		{name: "signaling dies before the restart", tr: first(climber(turns(works), turns(works))),
-			acts: []act{report(0, 1, mediaLost), report(100*ms, 1, loss)}, length: 5 * sec},
-		{name: "a silent restart, a silent resume", tr: first(climber(turns(works), turns(works))),
-			acts: []act{silence(0, health.Media), report(0, 1, mediaLost)}, length: 10 * sec},
-		{name: "a silent link is joined anew", tr: first(climber(turns(refuses), turns(refuses)), ok().With(sessiontest.Link{Probe: sessiontest.Nothing()}), ok()),
-			acts: loses(mediaLost), length: 10 * sec},
+		{
+			name: "the next outage begins below again", tr: first(climber(turns(fails, works), turns(works))),
+			acts: []act{report(0, 1, mediaLost), report(20*sec, 1, mediaLost)}, length: 21 * sec,
+		},
+		{
+			name: "signaling dies in a restart", tr: first(climber(turns(takes(2*sec, works)), turns(works))),
+			acts: []act{report(0, 1, mediaLost), report(sec, 1, loss)}, length: 5 * sec,
+		},
+		{
+			name: "signaling dies in a restart that returns late", tr: first(climber(turns(lags(2*sec, works)), turns(works))),
+			acts: []act{report(0, 1, mediaLost), report(sec, 1, loss)}, length: 5 * sec,
+		},
+		{
+			name: "media is reported dead in a restart", tr: first(climber(turns(takes(2*sec, works)), turns(works))),
+			acts: []act{report(0, 1, mediaLost), report(sec, 1, mediaLost)}, length: 5 * sec,
+		},
+		{
+			name: "the old signaling is closed late, in a resume", tr: first(climber(turns(works), turns(takes(2*sec, works)))),
+			acts: []act{report(0, 1, loss), closed(sec, 1, status.LayerSignaling)}, length: 5 * sec,
+		},
+		{
+			name: "signaling dies before the restart", tr: first(climber(turns(works), turns(works))),
+			acts: []act{report(0, 1, mediaLost), report(100*ms, 1, loss)}, length: 5 * sec,
+		},
+		{
+			name: "a silent restart, a silent resume", tr: first(climber(turns(works), turns(works))),
+			acts: []act{silence(0, health.Media), report(0, 1, mediaLost)}, length: 10 * sec,
+		},
+		{
+			name: "a silent link is joined anew", tr: first(climber(turns(refuses), turns(refuses)), ok().With(sessiontest.Link{Probe: sessiontest.Nothing()}), ok()),
+			acts: loses(mediaLost), length: 10 * sec,
+		},
 		{name: "the server wants a new join", tr: first(climber(turns(works), turns(failsWith(status.Status{
 			Code: status.TaskFailed, Directive: &status.Directive{Recovery: status.RecoverByRejoin},
 		})))), acts: loses(loss), length: 5 * sec},
-		{name: "it heals before the restart", tr: first(climber(turns(works), turns(works))),
-			acts: []act{silence(0, health.Media), silence(2700*ms, 0)}, length: 5 * sec},
+		{
+			name: "it heals before the restart", tr: first(climber(turns(works), turns(works))),
+			acts: []act{silence(0, health.Media), silence(2700*ms, 0)}, length: 5 * sec,
+		},
 		{name: "the detector finds media dead", tr: reviving(), acts: []act{silence(0, health.Media)}, length: 5 * sec},
-		{name: "the detector finds signaling dead", tr: reviving(),
-			acts: []act{heard(0, status.LayerSignaling), silence(0, health.Signaling)}, length: 10 * sec},
-		{name: "the budget cuts a restart short", tr: first(climber(turns(hangs), turns(works))),
-			config: func(c *session.Config) { c.Policy.Budget.Elapsed = 3 * sec }, acts: loses(mediaLost), length: 5 * sec},
-		{name: "one attempt is all there is, and is not spent in vain", tr: first(climber(turns(cannot), turns(cannot))),
-			config: func(c *session.Config) { c.Policy.Budget.Attempts = 1 }, acts: loses(mediaLost), length: 5 * sec},
-		{name: "two attempts are all there is", tr: first(climber(turns(refuses), turns(fails))),
-			config: func(c *session.Config) { c.Policy.Budget.Attempts = 2 }, acts: loses(mediaLost), length: 5 * sec},
-		{name: "the server closes the window", tr: first(climber(turns(works), turns(works)), ok()),
-			config: func(c *session.Config) { c.Policy.Ladder.Resume.Window = 300 * ms }, acts: loses(loss), length: 5 * sec},
+		{
+			name: "the detector finds signaling dead", tr: reviving(),
+			acts: []act{heard(0, status.LayerSignaling), silence(0, health.Signaling)}, length: 10 * sec,
+		},
+		{
+			name: "the budget cuts a restart short", tr: first(climber(turns(hangs), turns(works))),
+			config: func(c *session.Config) { c.Policy.Budget.Elapsed = 3 * sec }, acts: loses(mediaLost), length: 5 * sec,
+		},
+		{
+			name: "one attempt is all there is, and is not spent in vain", tr: first(climber(turns(cannot), turns(cannot))),
+			config: func(c *session.Config) { c.Policy.Budget.Attempts = 1 }, acts: loses(mediaLost), length: 5 * sec,
+		},
+		{
+			name: "two attempts are all there is", tr: first(climber(turns(refuses), turns(fails))),
+			config: func(c *session.Config) { c.Policy.Budget.Attempts = 2 }, acts: loses(mediaLost), length: 5 * sec,
+		},
+		{
+			name: "the server closes the window", tr: first(climber(turns(works), turns(works)), ok()),
+			config: func(c *session.Config) { c.Policy.Ladder.Resume.Window = 300 * ms }, acts: loses(loss), length: 5 * sec,
+		},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,16 +34,18 @@ func newKeyring() *keyring {
 
 var errSameCredentials = errors.New("the credential source gave a token that the server has rejected")
 
-// reject notes that what was used last was rejected, or, with no, that the last
-// attempt did not fail for that.
-func (k *keyring) reject(yes bool) {
+// begin notes that an attempt begins: the first one of an outage, in which nothing
+// was rejected yet, or one that follows a rejection of what was used last.
+func (k *keyring) begin(first, rejected bool) {
 	if k == nil {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !yes {
+	if first {
 		k.last = Credentials{}
+	}
+	if !rejected {
 		return
 	}
 	k.last, k.held = k.used, Credentials{}
@@ -72,14 +75,14 @@ func (k *keyring) good(margin time.Duration) (Credentials, bool) {
 	return k.held, true
 }
 
-// keep takes what the source gave, unless that was rejected before.
+// keep takes what the source gave, unless that was rejected before. Then the source
+// does not know, or has forgotten, and is told the next time.
 func (k *keyring) keep(c Credentials, ahead bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, token := range k.rejected {
-		if token == c.Token {
-			return errSameCredentials
-		}
+	if slices.Contains(k.rejected, c.Token) {
+		k.last = c
+		return errSameCredentials
 	}
 	k.held = c
 	if !ahead {
@@ -109,8 +112,11 @@ func (s *Session) credentials(ctx context.Context, r CredentialRequest) (c Crede
 		err = e
 		k.turn <- struct{}{}
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return Credentials{}, unauthorized(err)
+	case ctx.Err() != nil: // whoever asked has been given up
+		return Credentials{}, ctx.Err()
 	}
 	return c, k.keep(c, r.Ahead)
 }
@@ -123,10 +129,12 @@ func unauthorized(err error) error {
 	return fmt.Errorf("fetching credentials: %w", err)
 }
 
-// expireIn is how long credentials will do; 0 if that is not known.
+// expireIn is how long credentials will do; 0 if that is not known. Of what has
+// expired when it is given it is not: the source may do no better, or this clock be
+// wrong, and asking again at once helps neither.
 func expireIn(c Credentials) time.Duration {
 	if c.Expires.IsZero() {
 		return 0
 	}
-	return max(time.Until(c.Expires), 1)
+	return max(time.Until(c.Expires), 0)
 }

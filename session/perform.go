@@ -58,7 +58,7 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 		l.cancelUpdate = cancel
 		go s.update(ctx, cancel, l, e.ID, Change{Renegotiate: e.Renegotiate, ViewOnly: e.ViewOnly})
 	case machine.Restart, machine.Resume:
-		s.keys.reject(e.Attempt.Rejected)
+		s.keys.begin(e.Attempt.Number == 1, e.Attempt.Rejected)
 		ctx, cancel := context.WithCancel(l.ctx)
 		l.cancelOp = cancel
 		go s.restore(ctx, cancel, l, e.ID, attemptOf(e))
@@ -82,7 +82,7 @@ func (s *Session) open(e *machine.Effect) {
 	l := s.begin(e.Epoch)
 	s.epoch.Store(e.Epoch)
 	s.owned.heard = l.reporter.heard
-	s.keys.reject(e.Attempt.Rejected)
+	s.keys.begin(e.Attempt.Number == 1, e.Attempt.Rejected)
 	go s.connect(l, attemptOf(e), e.Attempt.FindEndpoint)
 }
 

@@ -20,7 +20,8 @@ func attemptOf(e *machine.Effect) Attempt {
 	}
 }
 
-// prepare finds out what an attempt needs and the core does not know.
+// prepare finds out what an attempt needs and the core does not know. An answer that
+// comes when the attempt was given up already opens nothing.
 func (s *Session) prepare(ctx context.Context, a *Attempt, find bool) error {
 	if find {
 		if err := s.findEndpoint(ctx, a); err != nil {
@@ -50,7 +51,11 @@ func (s *Session) findEndpoint(ctx context.Context, a *Attempt) (err error) {
 		list, err = s.cfg.sources.endpoints.Endpoints(ctx, EndpointRequest{Number: a.Number, Cause: a.Cause})
 		return err
 	}, func(e error) { err = e })
-	if err == nil && (len(list) == 0 || slices.Contains(list, "")) {
+	switch {
+	case err != nil:
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case len(list) == 0 || slices.Contains(list, ""):
 		err = errNoEndpoints
 	}
 	if err != nil {

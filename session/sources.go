@@ -31,8 +31,9 @@ type CredentialRequest struct {
 	Level policy.Level
 	// Cause is why there is an attempt; zero for the first one.
 	Cause status.Status
-	// Rejected are the ones that the server has rejected last, with the status of
-	// that in Cause; zero if it has not rejected any in this outage.
+	// Rejected are the ones that the server has rejected last, or the source has given
+	// again since; zero if there were none in this outage. Of the attempt that follows
+	// a rejection that is the Cause.
 	Rejected Credentials
 	// Ahead says that nothing is wrong: the ones at hand are about to expire.
 	Ahead bool
