@@ -15,7 +15,7 @@ import (
 func attemptOf(e *machine.Effect) Attempt {
 	return Attempt{
 		Epoch: e.Epoch, Number: e.Attempt.Number, Level: e.Attempt.Level, Cause: e.Attempt.Cause,
-		Endpoint: e.Attempt.Endpoint, MediaDead: e.Attempt.MediaDead,
+		Endpoint: e.Attempt.Endpoint, RestartMedia: e.Attempt.RestartMedia,
 		ViewOnly: e.Attempt.ViewOnly, NoTransforms: e.Attempt.WithoutTransforms, Timeout: e.Attempt.Timeout,
 	}
 }

@@ -47,9 +47,11 @@ type Attempt struct {
 	// Credentials are what the CredentialSource has given for this attempt; zero
 	// without one, and for a restart of media.
 	Credentials Credentials
-	// MediaDead says in a resume that media is dead as well and has to be restarted;
-	// otherwise it still flows, and is best left alone.
-	MediaDead bool
+	// RestartMedia says in a resume that media has to be restarted, too: because it is
+	// dead, or because signaling has fallen silent without a word, and what has
+	// silenced it may have hit media in a way that cannot be seen from here, as when a
+	// NAT forgets its mappings. Otherwise it is best left alone.
+	RestartMedia bool
 	// Cause is the last status that made the attempt necessary; zero for the
 	// first attempt of a session.
 	Cause status.Status
@@ -118,8 +120,8 @@ type (
 	// Resumer opens new signaling to the same session at the server, which has kept
 	// it for a while, and leaves media alone that still flows.
 	Resumer interface {
-		// Resume returns once the new signaling is there and, if a.MediaDead, media has
-		// been restarted over it. From its beginning on, the end of the old signaling is
+		// Resume returns once the new signaling is there and, if a.RestartMedia, media
+		// has been restarted over it. From its beginning on, the end of the old signaling is
 		// no news; from its return on, the Reporter must tell of the new one only. An
 		// error that wraps ErrRefused says that the server does not know the session any
 		// more: it is joined anew at once. After any other the link may be resumed again

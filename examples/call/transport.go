@@ -48,10 +48,10 @@ func (l link) RestartMedia(ctx context.Context, _ session.Attempt) error {
 }
 
 // Resume opens new signaling to the attendee's place in the meeting, which the
-// server keeps for a while, and restarts media only if it is dead, too.
+// server keeps for a while, and restarts media only if that may be dead, too.
 func (l link) Resume(ctx context.Context, a session.Attempt) error {
 	return understood(l.Call.Resume(ctx, callkit.ResumeOptions{
-		URL: a.Endpoint, Token: callkit.Token(a.Credentials.Token), RestartMedia: a.MediaDead,
+		URL: a.Endpoint, Token: callkit.Token(a.Credentials.Token), RestartMedia: a.RestartMedia,
 	}))
 }
 

@@ -83,8 +83,8 @@ type Attempt struct {
 	Endpoint string       `json:"endpoint,omitempty"`
 	// FindEndpoint says that endpoints have to be asked for; the first one is meant.
 	FindEndpoint bool `json:"findEndpoint,omitempty"`
-	// MediaDead says that media has to be restarted, too, in a resume.
-	MediaDead         bool          `json:"mediaDead,omitempty"`
+	// RestartMedia says that media has to be restarted, too, in a resume.
+	RestartMedia      bool          `json:"restartMedia,omitempty"`
 	Cause             status.Status `json:"cause,omitzero"`
 	ViewOnly          bool          `json:"viewOnly,omitempty"`
 	WithoutTransforms bool          `json:"withoutTransforms,omitempty"`

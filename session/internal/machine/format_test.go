@@ -150,7 +150,7 @@ func (n notation) attempt(a Attempt) string {
 		at = " at " + a.Endpoint
 	}
 	return fmt.Sprintf("#%d %s%s because %s within %s%s", a.Number, a.Level, at, n.status(a.Cause), a.Timeout,
-		flags(a.FindEndpoint, "find", a.MediaDead, "media-dead", a.Rejected, "rejected", a.ViewOnly, "view-only", a.WithoutTransforms, "without-transforms"))
+		flags(a.FindEndpoint, "find", a.RestartMedia, "media", a.Rejected, "rejected", a.ViewOnly, "view-only", a.WithoutTransforms, "without-transforms"))
 }
 
 func (n notation) because(st status.Status) string {

@@ -23,9 +23,17 @@ func (m *Machine) restore(level policy.Level, timeout time.Duration) {
 		r.Restarts++
 	}
 	m.attempting(Attempt{
-		Level: level, Endpoint: endpoint, MediaDead: r.Damage&policy.MediaDead != 0, Timeout: timeout,
+		Level: level, Endpoint: endpoint, RestartMedia: m.mediaInDoubt(), Timeout: timeout,
 	})
 	m.do(Effect{Kind: kind, Epoch: m.epoch, ID: m.op, Attempt: m.attempt})
+}
+
+// mediaInDoubt reports whether a resume has to restart media as well: if it is known
+// to be dead, or if signaling was only found dead. A loss that nobody has told of
+// may be that of a NAT's mappings, and then the server's media goes nowhere although
+// every probe is answered, over a new one.
+func (m *Machine) mediaInDoubt() bool {
+	return m.trouble.recovery.Damage&policy.MediaDead != 0 || m.trouble.first.Code == status.ConnectionHealthReconnect
 }
 
 // restored takes the end of the running restart or resume, or of the cancelled
@@ -104,7 +112,7 @@ func (m *Machine) mended() policy.Damage {
 	switch {
 	case m.attempt.Level == policy.RestartMedia:
 		return policy.MediaDead
-	case m.attempt.MediaDead:
+	case m.attempt.RestartMedia:
 		return policy.MediaDead | policy.SignalingDead
 	}
 	return policy.SignalingDead
