@@ -11,6 +11,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 	"github.com/holdfast-go/holdfast/session/sessiontest"
@@ -25,6 +27,7 @@ type sleeper struct {
 	core   *machine.Machine
 	now    machine.Instant
 	alive  bool
+	down   bool // the server cannot be reached
 	coming []arrival
 	events []observer.Event
 	asked  map[machine.EffectKind]time.Duration // last, by kind
@@ -36,7 +39,10 @@ type arrival struct {
 	in machine.Input
 }
 
-const roundTrip = 50 * time.Millisecond
+const (
+	roundTrip = 50 * time.Millisecond
+	able      = machine.CanPing | machine.CanProbe | machine.CanRestart | machine.CanResume
+)
 
 func newSleeper(cfg session.Config) *sleeper {
 	s := &sleeper{
@@ -58,9 +64,8 @@ func (s *sleeper) perform(e machine.Effect) {
 	switch e.Kind {
 	case machine.Notify:
 		s.events = append(s.events, e.Event)
-	case machine.Open:
-		s.alive = true
-		s.post(0, machine.Input{Kind: machine.Opened, Epoch: e.Epoch, Abilities: machine.CanPing | machine.CanProbe})
+	case machine.Open, machine.Restart, machine.Resume:
+		s.attempted(e)
 	case machine.CloseLink:
 		s.post(0, machine.Input{Kind: machine.CloseDone, Epoch: e.Epoch})
 	case machine.Ping:
@@ -68,6 +73,22 @@ func (s *sleeper) perform(e machine.Effect) {
 	case machine.Probe:
 		s.answer(machine.Input{Kind: machine.Probed, Epoch: e.Epoch, ID: e.ID})
 	}
+}
+
+// attempted plays an attempt: it works if the server can be reached.
+func (s *sleeper) attempted(e machine.Effect) {
+	in := machine.Input{Kind: machine.Restored, Epoch: e.Epoch, ID: e.ID}
+	if e.Kind == machine.Open {
+		in = machine.Input{Kind: machine.Opened, Epoch: e.Epoch, Abilities: able}
+	}
+	if s.down {
+		in.Status = status.New(status.TaskFailed, nil)
+		if e.Kind == machine.Open {
+			in.Kind = machine.OpenFailed
+		}
+	}
+	s.alive = !s.down
+	s.post(0, in)
 }
 
 func (s *sleeper) answer(in machine.Input) {
@@ -93,7 +114,7 @@ func (s *sleeper) run(d time.Duration) {
 			s.coming = s.coming[1:]
 		}
 		s.pass(max(at-s.now.Mono, 0), 0)
-		if in == (machine.Input{}) {
+		if in.Kind == (machine.Input{}).Kind {
 			return
 		}
 		s.handle(in)
@@ -166,6 +187,45 @@ func TestClockIsSet(t *testing.T) {
 				s.pass(0, -by)
 			}
 			assert.Equal(t, []string{"Connecting", "AttemptStarted", "Connected"}, s.names())
+		})
+	}
+}
+
+// attempts are the levels of the attempts so far, with when they began.
+func (s *sleeper) attempts() (levels []policy.Level, last time.Duration) {
+	for _, e := range s.events {
+		if e, ok := e.(observer.AttemptStarted); ok {
+			levels, last = append(levels, e.Level), e.Elapsed
+		}
+	}
+	return levels, last
+}
+
+// A session that slept for eight hours in an outage recovers with the first attempt
+// after it has woken, which comes at once if the application says that it woke, and
+// when the delay is over at the latest. The server has forgotten the session by then:
+// it is not asked to resume it (NEEDS 13).
+func TestSleepInAnOutage(t *testing.T) {
+	for name, told := range map[string]bool{"told": true, "not told": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newSleeper(session.Config{Transport: new(sessiontest.Transport), Random: func() float64 { return 0.5 }})
+			s.run(100 * time.Second)
+			s.down = true
+			s.handle(machine.Input{Kind: machine.Reported, Epoch: 1, Status: status.New(status.SignalingInternalServerError, nil)})
+			s.run(900 * time.Millisecond) // the first resume has failed, the second is due
+			before, _ := s.attempts()
+			require.Equal(t, []policy.Level{policy.Rejoin, policy.Resume}, before)
+			s.pass(time.Millisecond, 8*time.Hour)
+			s.down = false
+			woke := s.now.Mono
+			if told {
+				s.handle(machine.Input{Kind: machine.Hinted, Hint: session.Woke})
+			}
+			s.run(5 * time.Second)
+			after, at := s.attempts()
+			require.Equal(t, []policy.Level{policy.Rejoin, policy.Resume, policy.Rejoin}, after)
+			assert.LessOrEqual(t, at-woke, map[bool]time.Duration{true: 0, false: 5 * time.Second}[told])
+			assert.Equal(t, []string{"Connected", "Recovered"}, s.names()[len(s.events)-2:])
 		})
 	}
 }
