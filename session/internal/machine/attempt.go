@@ -20,7 +20,7 @@ func (m *Machine) start() {
 		return
 	}
 	m.tell(observer.Connecting{Header: m.head(from)})
-	m.trouble = trouble{since: m.now, level: policy.Rejoin}
+	m.trouble = &trouble{since: m.now, level: policy.Rejoin}
 	m.retries.Begin(m.now.Mono)
 	m.phase, m.retryDue = waiting, true
 	m.proceed()
@@ -222,7 +222,7 @@ func (m *Machine) settleIn(from observer.State) {
 	if from == observer.StateConnecting {
 		m.retries.Restart() // the first connect has a budget of its own
 	}
-	m.trouble = trouble{}
+	m.trouble = calm
 	m.live.doubt = status.Status{}
 	m.timers.clear(tProof)
 	m.monitor.Start(m.now.Mono)
@@ -313,7 +313,7 @@ func (m *Machine) giveUp() {
 
 // judge carries out the decision about a loss or a failed attempt, which st is.
 func (m *Machine) judge(d policy.Decision, st status.Status) {
-	m.trouble.last = d.Status
+	m.ails().last = d.Status
 	if d.Action != policy.Retry {
 		m.end(d, initiatorOf(d))
 		return
@@ -352,7 +352,7 @@ func (m *Machine) retry(d policy.Decision, st status.Status) {
 // plan notes what was decided about the next attempt. An outage never goes down
 // the ladder again by itself.
 func (m *Machine) plan(d policy.Decision) {
-	t := &m.trouble
+	t := m.ails()
 	t.level, t.recovery.Floor = d.Level, max(t.recovery.Floor, d.Level)
 	t.recovery.Damage = d.Facts.Recovery.Damage | policy.DamageOf(d.Facts.Status)
 	if dir := d.Facts.Status.Directive; dir != nil {
@@ -428,7 +428,7 @@ func (m *Machine) proceed() {
 func (m *Machine) budgetOver() {
 	if m.granted.IsZero() { // not even the first attempt has begun
 		m.granted = status.New(status.TaskFailed, errNotLetThrough)
-		m.trouble.blame(m.granted)
+		m.ails().blame(m.granted)
 	}
 	d := m.decideLoss(m.granted)
 	d.Action = policy.Stop
@@ -518,7 +518,7 @@ func (m *Machine) tooDeaf(op operation) bool {
 		return false
 	}
 	st := status.New(status.TaskFailed, why)
-	m.trouble.blame(st)
+	m.ails().blame(st)
 	m.end(policy.Decision{Action: policy.Stop, Rule: policy.RuleTerminal, Status: st}, observer.ByFault)
 	return true
 }

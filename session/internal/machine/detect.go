@@ -170,7 +170,7 @@ func (m *Machine) condemn(g health.Diagnosis) {
 	m.retries.Begin(m.now.Mono)
 	d := m.decideLoss(st)
 	if d.Action != policy.Retry {
-		m.trouble.blame(d.Status)
+		m.ails().blame(d.Status)
 		m.act(d)
 		return
 	}

@@ -73,7 +73,7 @@ type Machine struct {
 	timers  timers
 
 	retries policy.Retries
-	trouble trouble // of the running outage, or of the first connect
+	trouble *trouble // of the running outage, or of the first connect; calm: none
 	outages int
 	stale   uint64
 
@@ -125,7 +125,7 @@ type Machine struct {
 
 	monitor health.Monitor
 	pinger  health.Pinger
-	quality quality
+	quality *quality // nil until there is something to judge
 	live    liveness
 	rtt     time.Duration
 	heard   Heard
@@ -180,6 +180,18 @@ type trouble struct {
 	silent time.Duration
 }
 
+// calm is the trouble of sessions that have none; never written. They share it, so
+// that a connected session stays small.
+var calm = new(trouble)
+
+// ails gives the trouble to write to.
+func (m *Machine) ails() *trouble {
+	if m.trouble == calm {
+		m.trouble = new(trouble)
+	}
+	return m.trouble
+}
+
 func (t *trouble) blame(st status.Status) {
 	if t.first.IsZero() {
 		t.first = st
@@ -207,7 +219,10 @@ type ending struct {
 func New(cfg *Config) *Machine {
 	m := &Machine{
 		cfg: cfg, table: transitions, state: observer.StateIdle, viewOnly: cfg.ViewOnly,
-		pinger: health.NewPinger(cfg.PingInterval), quality: newQuality(&cfg.Health),
+		pinger: health.NewPinger(cfg.PingInterval), trouble: calm,
+	}
+	if len(cfg.Health.Custom) > 0 {
+		m.judges() // what is plugged in is made with the session
 	}
 	m.retries = policy.NewRetries(cfg.Policy.Budget, cfg.Policy.BackOff(cfg.Random))
 	return m
@@ -217,6 +232,14 @@ func New(cfg *Config) *Machine {
 // and the custom health policies, which the copies share.
 func (m *Machine) Clone() *Machine {
 	c := *m
+	if m.trouble != calm {
+		t := *m.trouble
+		c.trouble = &t
+	}
+	if m.quality != nil {
+		q := *m.quality
+		c.quality = &q
+	}
 	c.monitor = m.monitor.Clone()
 	c.live = m.live.clone()
 	c.effects, c.deafCloses = slices.Clone(m.effects), slices.Clone(m.deafCloses)
@@ -231,7 +254,7 @@ func (m *Machine) Handle(now Instant, in Input) (effects []Effect) {
 	defer func() {
 		if p := recover(); p != nil {
 			m.fault(status.New(status.RealtimeApiFailed, &observer.PanicError{
-				Where: cmp.Or(m.quality.asking, "policy"), Value: p, Stack: debug.Stack(),
+				Where: cmp.Or(m.plugged(), "policy"), Value: p, Stack: debug.Stack(),
 			}))
 		} else if !returned {
 			return // with runtime.Goexit: the next Handle gives what there is so far

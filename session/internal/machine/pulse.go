@@ -35,8 +35,8 @@ func (m *Machine) ping() {
 	}
 	m.monitor.MissedPong()
 	m.excuse()
-	if data := m.monitor.Data(); m.quality.reconnection.Dead(m.now.Mono, data) {
-		m.unhealthy(m.quality.reconnection.Reason(data))
+	if data, q := m.monitor.Data(), m.judges(); q.reconnection.Dead(m.now.Mono, data) {
+		m.unhealthy(q.reconnection.Reason(data))
 	}
 }
 
@@ -60,7 +60,7 @@ func (m *Machine) excuse() {
 	if m.live.expect == health.ExpectNothing {
 		excused |= health.Media
 	}
-	m.quality.reconnection.Excuse(excused)
+	m.judges().reconnection.Excuse(excused)
 }
 
 // ponged takes the answer to a ping of the pinger or of the detector; another id

@@ -31,11 +31,11 @@ type custom struct {
 	reconnect bool
 }
 
-func newQuality(c *health.Config) quality {
+func newQuality(c *health.Config) *quality {
 	if c.Off {
-		return quality{}
+		return new(quality)
 	}
-	return quality{
+	return &quality{
 		reconnection: health.NewReconnection(c.Reconnection),
 		audio:        health.NewUnusableAudio(c.UnusableAudio),
 		sending:      health.NewSendingAudio(c.SendingAudio),
@@ -44,6 +44,23 @@ func newQuality(c *health.Config) quality {
 		senders:      health.NewConcurrentSenders(c.ConcurrentSenders),
 		custom:       newCustom(c.Custom),
 	}
+}
+
+// judges gives the policies, which are made when they are first needed: a session
+// that is never given a sample does without.
+func (m *Machine) judges() *quality {
+	if m.quality == nil {
+		m.quality = newQuality(&m.cfg.Health)
+	}
+	return m.quality
+}
+
+// plugged names what is plugged into the policies and being called; empty: nothing.
+func (m *Machine) plugged() string {
+	if m.quality == nil {
+		return ""
+	}
+	return m.quality.asking
 }
 
 func newCustom(list []health.CustomPolicy) (made []custom) {
@@ -58,6 +75,7 @@ func newCustom(list []health.CustomPolicy) (made []custom) {
 // assess asks every policy once, and then asks for a reconnect if any of them
 // calls for it.
 func (m *Machine) assess(videoShown bool) {
+	m.judges()
 	data := m.monitor.Data()
 	if healthy, changed := m.quality.audio.Evaluate(m.now.Mono, data); changed {
 		m.audioChanged(healthy, videoShown)

@@ -30,7 +30,7 @@ func (m *Machine) letThrough(in Input) {
 		m.proceed()
 		return
 	}
-	m.trouble.blame(m.told(in.Status))
+	m.ails().blame(m.told(in.Status))
 	m.judge(m.decide(policy.Failed, in.Status), in.Status)
 }
 

@@ -133,7 +133,7 @@ func (m *Machine) attemptLost(st status.Status) {
 // raise takes a further loss into account while the next attempt is waited for:
 // what was to be kept may be gone as well.
 func (m *Machine) raise(st status.Status) {
-	t := &m.trouble
+	t := m.trouble
 	t.recovery.Damage |= policy.DamageOf(st)
 	if !m.held || m.phase == reasoning || policy.DamageOf(st) == 0 {
 		return

@@ -59,7 +59,7 @@ func (m *Machine) lost(st status.Status, bare bool) {
 		m.retry(d, st)
 		return
 	}
-	m.trouble.blame(d.Status)
+	m.ails().blame(d.Status)
 	m.act(d)
 }
 
@@ -87,7 +87,7 @@ func (m *Machine) interrupt(st status.Status) {
 		m.unwatch()
 	}
 	m.outages++
-	m.trouble = trouble{since: m.now, level: policy.Rejoin, silent: m.lastHeard(st)}
+	m.trouble = &trouble{since: m.now, level: policy.Rejoin, silent: m.lastHeard(st)}
 	m.trouble.blame(st)
 	m.trouble.recovery.Damage = policy.DamageOf(st)
 	m.monitor.Reset(m.now.Mono)
@@ -170,9 +170,9 @@ func (m *Machine) disturbing(st status.Status) bool {
 func (m *Machine) act(d policy.Decision) {
 	switch d.Action {
 	case policy.Stop:
-		m.trouble.last = d.Status
-		if m.trouble.first.IsZero() {
-			m.trouble.first = d.Status
+		t := m.ails()
+		if t.last = d.Status; t.first.IsZero() {
+			t.first = d.Status
 		}
 		m.end(d, initiatorOf(d))
 	case policy.Renegotiate:
