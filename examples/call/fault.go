@@ -8,6 +8,7 @@ import (
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session"
 )
 
 // fault is one thing that goes wrong, and what should come of it.
@@ -27,6 +28,8 @@ type fault struct {
 	before func(st *stage)
 	// token, if set, is what the client joins with.
 	token string
+	// vault: the client asks it for a token for each attempt.
+	vault session.CredentialFunc
 	// process plays the fault against a server in a process of its own.
 	process bool
 	// age is how long the call has run by then; 0: one second.
@@ -35,9 +38,9 @@ type fault struct {
 	lasts time.Duration
 }
 
-// known is how long a call takes to show whether anything gets lost on its path. On
+// lookedAt is how long a call takes to show whether anything gets lost on its path. On
 // one that it does not know, the session gives silent signaling more time.
-const known = 12 * time.Second
+const lookedAt = 12 * time.Second
 
 // pastHealing is longer than a link that was found dead is left alone. If it came
 // back sooner, the session would just go on with it.
@@ -65,7 +68,7 @@ var faults = []fault{
 		name: "signaling-half-open", what: "signaling stays open but nothing passes any more; media still flows",
 		strike: func(_ context.Context, st *stage) error { st.proxy.Freeze(); return nil },
 		heal:   func(st *stage) error { st.proxy.Heal(); return nil },
-		level:  policy.Resume, age: known, lasts: pastHealing,
+		level:  policy.Resume, age: lookedAt, lasts: pastHealing,
 	},
 	{
 		name: "media-black-hole", what: "no media packet passes in either direction; signaling still answers",
@@ -82,6 +85,14 @@ var faults = []fault{
 	{
 		name: "server-killed", what: "the server's process is killed and started again a second later",
 		process: true, strike: killServer, level: policy.Rejoin,
+	},
+	{
+		name: "server-drained", what: "the server asks everyone to move to another one",
+		strike: drain, level: policy.Rejoin,
+	},
+	{
+		name: "token-rotated", what: "the TCP connection under the signaling ends, and the token is not valid any more",
+		strike: rotate, vault: vault, level: policy.Resume,
 	},
 	{
 		name: "attendee-removed", what: "the application's server removes the attendee",

@@ -17,9 +17,7 @@ const listening = "listening on "
 
 // serve is the server half, until ctx ends.
 func serve(ctx context.Context, out io.Writer, addr string) error {
-	server := callkit.NewServer(callkit.ServerOptions{
-		Check: func(_ string, t callkit.Token) bool { return t == token },
-	})
+	server := callkit.NewServer(callkit.ServerOptions{Check: known})
 	if err := server.Listen(addr); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (f fault) perform(ctx context.Context, st *stage, r *result) error {
 	if f.strike == nil {
 		return f.refused(ctx, st, r)
 	}
-	if err := st.join(ctx, f.age); err != nil {
+	if err := st.join(ctx, f); err != nil {
 		return err
 	}
 	old, _ := st.s.Link()
@@ -87,7 +87,7 @@ func (f fault) refused(ctx context.Context, st *stage, r *result) error {
 		f.before(st)
 	}
 	struck := time.Now()
-	if err := st.client(callkit.Token(who)); err != nil {
+	if err := st.client(callkit.Token(who), nil); err != nil {
 		return err
 	}
 	_ = st.s.Start(ctx) // the outcome is judged by the events

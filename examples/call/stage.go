@@ -33,11 +33,12 @@ type stage struct {
 	heard  chan struct{} // closed at the next event
 }
 
+// known lets in whoever has the token.
+func known(_ string, t callkit.Token) bool { return t == token }
+
 // newStage starts a server and puts the network between it and the client.
 func newStage(t *timeline) (*stage, error) {
-	server := callkit.NewServer(callkit.ServerOptions{
-		Check: func(_ string, t callkit.Token) bool { return t == token },
-	})
+	server := callkit.NewServer(callkit.ServerOptions{Check: known})
 	if err := server.Listen("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
@@ -78,21 +79,25 @@ func (st *stage) close() error {
 
 // client makes the session, with default settings. This is all that an
 // application has to do.
-func (st *stage) client(token callkit.Token) error {
-	var err error
-	st.s, err = session.New(session.Config{
+func (st *stage) client(token callkit.Token, vault session.CredentialFunc) error {
+	cfg := session.Config{
 		Name: attendee,
 		Transport: caller{callkit.Options{
 			URL: callkit.URL(st.proxy.Addr().String()), Attendee: attendee, Token: token, Net: st.media,
 		}},
 		Observers: []observer.Observer{st.timeline, observer.Func(st.note)},
-	})
+	}
+	if vault != nil {
+		cfg.Credentials = vault
+	}
+	var err error
+	st.s, err = session.New(cfg)
 	return err
 }
 
 // join connects and lets the call run for a while.
-func (st *stage) join(ctx context.Context, age time.Duration) error {
-	if err := st.client(token); err != nil {
+func (st *stage) join(ctx context.Context, f fault) error {
+	if err := st.client(token, f.vault); err != nil {
 		return err
 	}
 	if err := st.s.Start(ctx); err != nil {
@@ -102,7 +107,7 @@ func (st *stage) join(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	st.say("media", "audio flows")
-	return pause(ctx, max(age, time.Second))
+	return pause(ctx, max(f.age, time.Second))
 }
 
 // note keeps an event for those who wait for one.
