@@ -7,6 +7,15 @@
 // reconnecting and back as often as it must, and ends in stopped, which is
 // final. It holds no goroutine while it is connected and nothing happens.
 //
+// # Recovering
+//
+// An outage is recovered the cheapest way that its links can do and that works: by
+// restarting media (MediaRestarter), by resuming the session over new signaling
+// (Resumer), or by a rejoin, which opens a new link. A level that fails gives way to
+// the next one at once. Config says what an attempt may need besides: Endpoints,
+// Credentials, a Limiter, and a Resync hook that runs before the session counts as
+// connected again. Session.Hint tells it what happens to the network.
+//
 // All methods of Session may be called from any goroutine, and from inside any
 // observer.
 package session
