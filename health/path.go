@@ -32,6 +32,14 @@ type quality struct {
 	pause  time.Duration // of this machine, all that signaling has not answered since
 	before Moment        // dirty as it was before the pause, and as that has set it
 	held   Moment
+	gap    gap
+}
+
+// gap is the last stretch in which probes were lost.
+type gap struct {
+	from   time.Duration // when the first one that was lost was sent
+	before Moment        // dirty as it was before the gap, and as that has set it
+	marked Moment
 }
 
 // reopened is the path for a new link: no question waits, its quality is known.
@@ -84,7 +92,21 @@ func (p *path) expire(now, timeout time.Duration) {
 // settle closes the account of the oldest probe.
 func (p *path) settle(now time.Duration) {
 	p.settled++
-	p.account(now, p.answered&(1<<(p.settled%probeRing)) == 0, lossMemory)
+	lost := p.answered&(1<<(p.settled%probeRing)) == 0
+	before := p.dirty
+	p.account(now, lost, lossMemory)
+	if lost {
+		p.widen(p.sent[p.settled%probeRing], before)
+	}
+}
+
+// widen notes that a probe was lost. Those that were on their way at about the same
+// time are lost for the same reason.
+func (p *path) widen(sent time.Duration, before Moment) {
+	if p.gap.marked != before || between(p.gap.from, sent) > slow(p.probe) {
+		p.gap = gap{from: sent, before: before}
+	}
+	p.gap.marked = p.dirty
 }
 
 // account averages in that something was lost, or not, over about so many.
@@ -156,6 +178,16 @@ func (q *quality) unlikely(unanswered int) bool {
 // clean says whether nothing was lost or slow for a while.
 func (p *path) clean(now time.Duration, c *DetectorConfig) bool {
 	return !p.since.within(now, c.CleanFor/6) && !p.dirty.within(now, c.CleanFor)
+}
+
+// cleanBut says whether nothing was lost or slow but what was on its way at one
+// moment of the silence that began at from. What silences signaling may take that
+// with it, as a NAT does that forgets its mappings; a live connection has made up
+// for such a moment by the next retransmission or the one after it.
+func (p *path) cleanBut(now, from time.Duration, c *DetectorConfig) bool {
+	g := &p.gap
+	return !p.dirty.IsZero() && p.dirty == g.marked && !p.since.within(now, c.CleanFor/6) &&
+		!g.before.within(now, c.CleanFor) && later(g.from, slow(p.probe)) >= from
 }
 
 // afterPause is how much longer an answer may take than on a clean path, if nothing

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -157,4 +158,49 @@ func TestPathReopened(t *testing.T) {
 	p = p.reopened(now)
 	p.expire(now+time.Hour, time.Second)
 	assert.Equal(t, before, p.quality, "what waits is not lost, it went with the link")
+}
+
+// TestPathGap: what silences signaling may take the probes with it that are on their
+// way. The path counts as clean but for them, unless more is lost, or was lost
+// before.
+func TestPathGap(t *testing.T) {
+	limits := DetectorConfig{}.withDefaults()
+	const rtt = 300 * ms
+	fresh := func(lost ...time.Duration) (p path, now time.Duration) {
+		p, now = trodden(1000, rtt)
+		began := now
+		for i := range 40 { // of four seconds
+			now += 100 * ms
+			if id := p.send(now); !slices.Contains(lost, time.Duration(i)*100*ms) {
+				p.answer(id, now+rtt)
+			}
+		}
+		now += limits.ProbeTimeout
+		p.expire(now, limits.ProbeTimeout)
+		return p, began
+	}
+	for name, tt := range map[string]struct {
+		lost []time.Duration
+		from time.Duration // the silence of signaling, after the first of these
+		want bool
+	}{
+		"one":                  {[]time.Duration{500 * ms}, 0, true},
+		"a round trip of them": {[]time.Duration{500 * ms, 600 * ms, 700 * ms, 800 * ms}, 0, true},
+		"on its way":           {[]time.Duration{500 * ms}, time.Second, true},
+		"long before":          {[]time.Duration{0}, 2 * time.Second, false},
+		"and one later":        {[]time.Duration{500 * ms, 2 * time.Second}, 0, false},
+		"two gaps":             {[]time.Duration{0, 1500 * ms}, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, began := fresh(tt.lost...)
+			now := began + 6*time.Second
+			assert.False(t, p.clean(now, &limits))
+			assert.Equal(t, tt.want, p.cleanBut(now, began+100*ms+tt.from, &limits))
+		})
+	}
+	p, began := fresh()
+	assert.False(t, p.cleanBut(began+6*time.Second, began, &limits), "nothing was lost: clean is asked")
+	p, began = fresh(500 * ms)
+	p.paused(began+6*time.Second, time.Second)
+	assert.False(t, p.cleanBut(began+7*time.Second, began, &limits), "a pause is something else")
 }

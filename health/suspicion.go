@@ -243,7 +243,7 @@ func (d *Detector) signalingDead(now time.Duration, gone silences) bool {
 
 // signalingSilence is how old an unanswered ping must be to prove signaling dead.
 func (d *Detector) signalingSilence(now time.Duration) time.Duration {
-	if d.probing() && d.path.clean(now, d.limits) {
+	if d.probing() && (d.path.clean(now, d.limits) || d.path.cleanBut(now, d.signalingFrom, d.limits)) {
 		return d.limits.SignalingSilence
 	}
 	if longer, ok := d.path.afterPause(now, d.limits); ok && d.probing() {
