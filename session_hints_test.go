@@ -37,9 +37,9 @@ func delaying(d time.Duration) func(*session.Config) {
 	}
 }
 
-// waiting plays a session that has lost its link, the first one, and waits for half a
+// awaiting plays a session that has lost its link, the first one, and waits for half a
 // minute before each attempt; what those come to rejoins say.
-func waiting(t *testing.T, l sessiontest.Link, loss error, rejoins ...sessiontest.Step) (stage, *sessiontest.Recorder) {
+func awaiting(t *testing.T, l sessiontest.Link, loss error, rejoins ...sessiontest.Step) (stage, *sessiontest.Recorder) {
 	t.Helper()
 	st, rec := climbing(t, delaying(30*sec), l, rejoins...)
 	st.tr.Report(1, loss)
@@ -61,7 +61,7 @@ func TestHintInMidBackoffDialsNow(t *testing.T) {
 			"a resume":  {climber(turns(works), turns(works)), lost, "Resume"},
 		} {
 			bubble(t, string(h)+"/"+name, func(t *testing.T) {
-				st, rec := waiting(t, tt.link, tt.loss)
+				st, rec := awaiting(t, tt.link, tt.loss)
 				before := len(st.tr.Snapshot().Named(tt.call))
 				st.s.Hint(h)
 				synctest.Wait()
@@ -170,7 +170,7 @@ func TestHintAboutADeadLink(t *testing.T) {
 // waits for that (NEEDS 15).
 func TestHintsAreRateLimited(t *testing.T) {
 	bubble(t, "attempts", func(t *testing.T) {
-		st, rec := waiting(t, sessiontest.Link{}, lost, fail(nil).Times(100))
+		st, rec := awaiting(t, sessiontest.Link{}, lost, fail(nil).Times(100))
 		st.s.Hint(session.NetworkUp)
 		synctest.Wait()
 		require.Len(t, st.tr.Snapshot().Attempts(), 2)
@@ -483,7 +483,7 @@ func TestLossAfterAChange(t *testing.T) {
 // Stop wins while the network is down (NEEDS 1, 2; G3).
 func TestStopWhileOffline(t *testing.T) {
 	bubble(t, "offline", func(t *testing.T) {
-		st, rec := waiting(t, climber(turns(works), turns(works)), mediaLost)
+		st, rec := awaiting(t, climber(turns(works), turns(works)), mediaLost)
 		st.s.Hint(session.NetworkDown)
 		settle(time.Minute)
 		began := time.Now()

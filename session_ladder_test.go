@@ -283,8 +283,12 @@ func (b *book) write(t *testing.T) {
 // say, for a minute.
 func climbing(t *testing.T, change func(*session.Config), l sessiontest.Link, rejoins ...sessiontest.Step) (stage, *sessiontest.Recorder) {
 	t.Helper()
+	return climbingOn(t, change, first(l, rejoins...))
+}
+
+func climbingOn(t *testing.T, change func(*session.Config), tr *sessiontest.Transport) (stage, *sessiontest.Recorder) {
+	t.Helper()
 	rec := new(sessiontest.Recorder)
-	tr := first(l, rejoins...)
 	cfg := production(tr, rec)
 	if change != nil {
 		change(&cfg)
