@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -526,6 +527,131 @@ func TestRestoreEndsHealing(t *testing.T) {
 			assert.Equal(t, session.StateReconnecting, st.s.State(), "it is the restart's now")
 			assert.Empty(t, sessiontest.Of[observer.LinkHealed](rec))
 			finish(t, st.s, st.tr, rec)
+		})
+	}
+}
+
+// A server that takes a session back and drops it again, for ever, sees growing delays
+// and an end at the budget, whatever the level that brings the session back each time,
+// and with the default delays, too (NEEDS 10, 4; G9).
+func TestFlappingAtEachLevel(t *testing.T) {
+	const budget, holds = 5 * time.Minute, sec
+	for name, loss := range map[string]status.Status{"restart": mediaLost, "resume": status.New(lost, nil), "rejoin": someLost} {
+		for delays, change := range map[string]func(*session.Config){"plain": nil, "default": adaptive} {
+			bubble(t, name+"/"+delays, func(t *testing.T) {
+				tr := &sessiontest.Transport{Link: climber(ok(), ok())}
+				st, rec := climbingOn(t, change, tr)
+				st.tr.Report(1, loss)
+				lossAt := time.Now()
+				go func() {
+					for {
+						if _, err := rec.Wait(context.Background(), "Recovered"); err != nil {
+							return
+						}
+						advance(holds)
+						tr.Report(sessiontest.Newest, loss)
+					}
+				}()
+				<-st.s.Done()
+				took := time.Since(lossAt)
+				assert.GreaterOrEqual(t, took, budget, "G9")
+				assert.LessOrEqual(t, took, budget+holds)
+				assert.ErrorIs(t, st.s.Err(), loss.Code)
+				delay := delaysOf(rec)
+				assert.IsNonDecreasing(t, delay[:len(delay)-1])
+				assert.Equal(t, 2500*ms, delay[len(delay)-2], "half of the longest window")
+				assert.Less(t, len(attempted(tr)), 110)
+				verify(t, st.s, tr, rec)
+			})
+		}
+	}
+}
+
+// delaysOf are the delays that were decided on, in order.
+func delaysOf(rec *sessiontest.Recorder) (delays []time.Duration) {
+	for _, e := range sessiontest.Of[observer.RetryScheduled](rec) {
+		delays = append(delays, e.Decision.Delay)
+	}
+	return delays
+}
+
+// What comes back and holds is stable, however it came back: the next outage has its
+// whole budget and begins with the first delay (NEEDS 10).
+func TestRestoredLinkBecomesStable(t *testing.T) {
+	for name, r := range restores {
+		bubble(t, name, func(t *testing.T) {
+			st, rec := climbing(t, nil, alone(r.call, turns(works)))
+			for range 40 { // more than a budget
+				st.tr.Report(1, r.loss)
+				settle(500*ms + 10*sec)
+				require.Equal(t, session.StateConnected, st.s.State())
+			}
+			for _, d := range delaysOf(rec) {
+				assert.Equal(t, jittered(0), d)
+			}
+			finish(t, st.s, st.tr, rec)
+		})
+	}
+}
+
+// registry is a server at which an identity is in one place: whoever joins displaces
+// whoever was there.
+type registry struct {
+	mu      sync.Mutex
+	present *seat
+}
+
+type seat struct {
+	tr    *sessiontest.Transport
+	epoch uint64
+}
+
+// joins is an attempt to join, or to resume, at the registry.
+func (r *registry) joins(tr *sessiontest.Transport) deed {
+	return func(_ context.Context, a session.Attempt, _ *session.Reporter) error {
+		r.mu.Lock()
+		old := r.present
+		r.present = &seat{tr, a.Epoch}
+		r.mu.Unlock()
+		if old != nil && old.tr != tr {
+			old.tr.Report(old.epoch, status.FromAudio(301))
+			old.tr.Closed(old.epoch, status.LayerSignaling, status.FromWebSocketClose(1006, status.Attached))
+		}
+		return nil
+	}
+}
+
+// Two sessions with one identity at one server: the one that came last stays and the
+// other one stops, also when it is displaced while it recovers, at any level; neither
+// kicks the other out again (NEEDS 8).
+func TestTwoSessionsWithOneIdentity(t *testing.T) {
+	for name, loss := range map[string]error{"well": nil, "restarting": mediaLost, "resuming": lost, "rejoining": someLost} {
+		bubble(t, name, func(t *testing.T) {
+			var r registry
+			var older, newer sessiontest.Transport
+			for _, tr := range []*sessiontest.Transport{&older, &newer} {
+				join := turns(r.joins(tr))
+				tr.Link = climber(turns(hangs), turns(takes(5*sec, r.joins(tr))))
+				tr.Otherwise(join)
+			}
+			var recA, recB sessiontest.Recorder
+			cfgA, cfgB := production(&older, &recA), production(&newer, &recB)
+			adaptive(&cfgA)
+			adaptive(&cfgB)
+			a := start(t, cfgA)
+			settle(time.Minute)
+			if loss != nil {
+				older.Report(1, loss)
+				settle(100 * ms)
+			}
+			b := start(t, cfgB)
+			settle(time.Hour)
+			require.True(t, ended(a))
+			assert.ErrorIs(t, a.Err(), status.AudioJoinedFromAnotherDevice)
+			assert.Equal(t, session.StateConnected, b.State())
+			assert.Len(t, newer.Snapshot().Attempts(), 1)
+			verify(t, a, &older, &recA)
+			finish(t, b, &newer, &recB)
 		})
 	}
 }
