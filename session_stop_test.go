@@ -2,8 +2,10 @@ package holdfast_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -104,6 +106,10 @@ func silence(at time.Duration, l health.Layers) act {
 
 func hint(at time.Duration, h session.Hint) act {
 	return act{at, func(st stage) { st.s.Hint(h) }}
+}
+
+func wants(at time.Duration, c session.Change) act {
+	return act{at, func(st stage) { _ = st.s.Update(c) }}
 }
 
 func promote(at time.Duration) act {
@@ -381,11 +387,241 @@ var scenarios = []scenario{
 		length: 12 * sec,
 	},
 	{
+		name:      "media is restarted",
+		transport: links(sessiontest.Link{RestartMedia: ok().After(300 * ms)}),
+		acts:      []act{report(sec, 1, mediaLost)},
+		length:    3 * sec,
+	},
+	{
+		name: "a restart is proven by media, and lost again",
+		config: func(c *session.Config) {
+			slowProbes(c)
+			c.ProofTimeout = 2900 * ms
+		},
+		transport: links(sessiontest.Link{Probe: ok().After(310 * ms), RestartMedia: ok()}),
+		acts:      []act{report(sec, 1, mediaLost), report(3*sec, 1, mediaLost)},
+		length:    5 * sec,
+	},
+	{
+		name:      "a restart hangs, a resume works",
+		transport: links(sessiontest.Link{RestartMedia: hang("ICE"), Resume: ok().After(300 * ms)}),
+		acts:      []act{report(sec, 1, mediaLost)},
+		length:    8 * sec,
+	},
+	{
+		name:      "a restart is deaf",
+		transport: links(sessiontest.Link{RestartMedia: sessiontest.Deaf("ICE"), Resume: ok()}),
+		acts:      []act{report(sec, 1, mediaLost)},
+		length:    10 * sec,
+	},
+	{
+		name: "signaling dies in a restart that returns too late",
+		transport: func() *sessiontest.Transport {
+			return links(sessiontest.Link{RestartMedia: turns(lags(3*sec, works)), Resume: ok().After(300 * ms)})()
+		},
+		acts:   []act{report(sec, 1, mediaLost), report(2*sec, 1, lost)},
+		length: 6 * sec,
+	},
+	{
+		name:      "the session is resumed",
+		transport: links(sessiontest.Link{Resume: ok().After(300 * ms)}),
+		acts:      []act{closed(sec, 1, status.LayerSignaling), closed(1900*ms, 1, status.LayerSignaling)},
+		length:    3 * sec,
+	},
+	{
+		name:      "a resume is refused",
+		transport: links(sessiontest.Link{Resume: fail(session.ErrRefused).After(300 * ms), Close: ok().After(300 * ms)}),
+		acts:      []act{report(sec, 1, lost)},
+		length:    4 * sec,
+	},
+	{
+		name:      "a resume hangs",
+		transport: links(sessiontest.Link{Resume: hang("signaling")}),
+		acts:      []act{report(sec, 1, lost)},
+		length:    25 * sec,
+	},
+	{
+		name:      "a resume is deaf",
+		transport: links(sessiontest.Link{Resume: sessiontest.Deaf("signaling")}),
+		acts:      []act{report(sec, 1, lost)},
+		length:    16 * sec,
+	},
+	{
+		name: "up the whole ladder",
+		transport: func() *sessiontest.Transport {
+			return sessiontest.Script(ok().With(climbing3), fail(nil).After(100*ms), ok())
+		},
+		acts:   []act{report(sec, 1, mediaLost)},
+		length: 8 * sec,
+	},
+	{
+		name:      "restarts and resumes go wrong",
+		transport: links(sessiontest.Link{RestartMedia: sessiontest.Panic("ICE"), Resume: sessiontest.Exit()}),
+		acts:      []act{report(sec, 1, mediaLost)},
+		length:    4 * sec,
+	},
+	{
+		name:      "the limiter has the session wait",
+		config:    func(c *session.Config) { c.Limiter = slowly(700*ms, 0) },
+		transport: links(sessiontest.Link{RestartMedia: fail(nil), Resume: ok()}),
+		acts:      []act{report(2*sec, 1, mediaLost)},
+		length:    6 * sec,
+	},
+	{
+		name:      "the limiter is deaf",
+		config:    func(c *session.Config) { c.Limiter = slowly(0, forLong) },
+		transport: script(),
+		acts:      []act{report(sec, 1, lost)},
+		length:    4 * sec,
+	},
+	{
+		name:      "credentials are slow, and renewed",
+		config:    func(c *session.Config) { c.Credentials = keyed{slowly(300*ms, 0)} },
+		transport: script(fail(session.ErrUnauthorized), ok().With(sessiontest.Link{Resume: ok()})),
+		acts:      []act{report(28*sec, 2, lost)},
+		length:    30 * sec,
+	},
+	{
+		name:      "credentials hang",
+		config:    func(c *session.Config) { c.Credentials = keyed{slowly(0, 20*sec)} },
+		transport: script(),
+		acts:      []act{report(sec, 1, lost)},
+		length:    25 * sec,
+	},
+	{
+		name:      "the source of credentials is deaf",
+		config:    func(c *session.Config) { c.Credentials = keyed{unheeding{slowly(0, forLong)}} },
+		transport: script(),
+		acts:      []act{report(sec, 1, lost)},
+		length:    27 * sec,
+	},
+	{
+		name:      "endpoints hang, then come",
+		config:    func(c *session.Config) { c.EndpointSource = mapped{slowly(0, 20*sec)} },
+		transport: script(),
+		acts:      []act{report(12*sec, 0, lost)},
+		length:    15 * sec,
+	},
+	{
+		name:      "the source of endpoints is deaf",
+		config:    func(c *session.Config) { c.EndpointSource = mapped{unheeding{slowly(0, forLong)}} },
+		transport: script(),
+		acts:      []act{report(sec, 1, lost)},
+		length:    16 * sec,
+	},
+	{
+		name:      "catching up takes a while",
+		config:    hooked(func() session.Limiter { return slowly(0, 700*ms) }),
+		transport: links(sessiontest.Link{RestartMedia: ok(), Close: ok().After(300 * ms)}),
+		acts:      []act{report(sec, 1, mediaLost), report(5*sec, 1, someLost)},
+		length:    8 * sec,
+	},
+	{
+		name:      "catching up hangs",
+		config:    hooked(func() session.Limiter { return slowly(0, 20*sec) }),
+		transport: script(),
+		acts:      []act{report(sec, 1, lost)},
+		length:    14 * sec,
+	},
+	{
+		name:      "catching up is deaf",
+		config:    hooked(func() session.Limiter { return unheeding{slowly(0, forLong)} }),
+		transport: links(sessiontest.Link{Resume: ok()}),
+		acts:      []act{report(sec, 1, lost)},
+		length:    14 * sec,
+	},
+	{
+		name:      "offline",
+		config:    func(c *session.Config) { c.DownTimeout = 6 * sec },
+		transport: links(sessiontest.Link{RestartMedia: ok().After(300 * ms)}),
+		acts: []act{
+			report(sec, 1, mediaLost), hint(1100*ms, session.NetworkDown), hint(4*sec, session.NetworkUp),
+			report(6*sec, 1, mediaLost), hint(6100*ms, session.NetworkDown),
+		},
+		length: 15 * sec,
+	},
+	{
+		name:      "the application wants changes",
+		transport: links(sessiontest.Link{Update: ok().After(sec), RestartMedia: ok().After(300 * ms)}),
+		acts: []act{
+			wants(sec, session.Change{Renegotiate: true}), wants(1500*ms, session.Change{ViewOnly: true}), report(2200*ms, 1, mediaLost),
+			wants(2300*ms, session.Change{Renegotiate: true}),
+		},
+		length: 6 * sec,
+	},
+	{
+		name:      "everything at once",
+		config:    surround,
+		transport: links(sessiontest.Link{RestartMedia: fail(nil), Resume: fail(session.ErrRefused), Update: ok(), Promote: ok(), Leave: ok()}),
+		acts:      []act{report(sec, 1, mediaLost), hint(1200*ms, session.NetworkChanged)},
+		length:    4 * sec,
+	},
+	{
 		name:      "recovery by hand",
 		transport: script(),
 		acts:      []act{{sec, func(st stage) { _ = st.s.Reconnect(errors.New("network changed")) }}},
 		length:    4 * sec,
 	},
+}
+
+// climbing3 is a link on which nothing helps.
+var climbing3 = sessiontest.Link{RestartMedia: fail(nil).After(100 * ms), Resume: fail(nil).After(100 * ms)}
+
+// forLong is longer than any scenario, but not for ever: no bubble ends while a call
+// hangs.
+const forLong = 50 * time.Minute
+
+// pause is a wait of some time, the first one, or each, as long as its context lets it.
+// As a limiter, a source or a hook it is slow, and works.
+type pause struct {
+	each, first time.Duration
+	begun       *atomic.Bool
+}
+
+// slowly waits so long each time, and the first time so long.
+func slowly(each, first time.Duration) pause { return pause{each, first, new(atomic.Bool)} }
+
+func (p pause) WaitN(ctx context.Context, _ int) error {
+	d := p.each
+	if !p.begun.Swap(true) {
+		d = max(d, p.first)
+	}
+	select {
+	case <-time.NewTimer(d).C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unheeding waits whatever its context says.
+type unheeding struct{ session.Limiter }
+
+func (u unheeding) WaitN(ctx context.Context, n int) error {
+	return u.Limiter.WaitN(context.WithoutCancel(ctx), n)
+}
+
+// keyed gives credentials that soon expire, after a wait; mapped gives endpoints.
+type (
+	keyed  struct{ session.Limiter }
+	mapped struct{ session.Limiter }
+)
+
+func (k keyed) Credentials(ctx context.Context, _ session.CredentialRequest) (session.Credentials, error) {
+	err := k.WaitN(ctx, 1)
+	return session.Credentials{Attendee: "a", Token: rand.Text(), Expires: time.Now().Add(50 * sec)}, err
+}
+
+func (m mapped) Endpoints(ctx context.Context, _ session.EndpointRequest) ([]string, error) {
+	return []string{"a", "b"}, m.WaitN(ctx, 1)
+}
+
+// hooked lets the application take its time to catch up.
+func hooked(waits func() session.Limiter) func(*session.Config) {
+	return func(c *session.Config) {
+		wait := waits()
+		c.Resync = func(ctx context.Context, _ session.Resync) error { return wait.WaitN(ctx, 1) }
+	}
 }
 
 // slowProbes leaves fewer points at which Stop is to be tried.
@@ -426,22 +662,27 @@ type deafContext struct{ context.Context }
 
 func (deafContext) Done() <-chan struct{} { return nil }
 
-// tap shows each call that a session makes to a scripted transport, and to its
-// links, from inside the call: when it begins and before it returns.
+// tap shows each call that a session makes to a scripted transport, to its links, and
+// to what surrounds them, from inside the call: when it begins and before it returns.
 type tap struct {
 	*sessiontest.Transport
 	manners
 	at   func(point string)
 	stop <-chan struct{} // closed when Stop was called
+	over <-chan struct{} // closed when that has returned
 	thaw <-chan struct{} // closed when what is frozen may return
 
 	mu     sync.Mutex
 	counts map[string]int // calls so far, by name
+	late   []string       // calls that began after the end, with a live context
 }
 
 // call runs one call of the session between its two points.
 func (t *tap) call(ctx context.Context, name string, epoch uint64, f func(context.Context) error) error {
 	point := t.name(fmt.Sprintf("%s of epoch %d", name, epoch))
+	if name != "Leave" && name != "Close" {
+		t.watch(ctx, point)
+	}
 	t.at("begin " + point)
 	defer func() {
 		t.at("end " + point)
@@ -459,6 +700,52 @@ func (t *tap) name(call string) string {
 	defer t.mu.Unlock()
 	t.counts[call]++
 	return fmt.Sprintf("%s #%d", call, t.counts[call])
+}
+
+// watch notes a call that should not begin.
+func (t *tap) watch(ctx context.Context, point string) {
+	select {
+	case <-t.over:
+		if ctx.Err() == nil {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.late = append(t.late, point)
+		}
+	default:
+	}
+}
+
+// around taps what a session was given besides its transport.
+func (t *tap) around(c *session.Config) {
+	if source := c.Credentials; source != nil {
+		c.Credentials = session.CredentialFunc(func(ctx context.Context, r session.CredentialRequest) (out session.Credentials, err error) {
+			err = t.call(ctx, "Credentials", 0, func(ctx context.Context) (err error) { out, err = source.Credentials(ctx, r); return err })
+			return out, err
+		})
+	}
+	if source := c.EndpointSource; source != nil {
+		c.EndpointSource = session.EndpointFunc(func(ctx context.Context, r session.EndpointRequest) (out []string, err error) {
+			err = t.call(ctx, "Endpoints", 0, func(ctx context.Context) (err error) { out, err = source.Endpoints(ctx, r); return err })
+			return out, err
+		})
+	}
+	if hook := c.Resync; hook != nil {
+		c.Resync = func(ctx context.Context, r session.Resync) error {
+			return t.call(ctx, "Resync", sessiontest.EpochOf(r.Link), func(ctx context.Context) error { return hook(ctx, r) })
+		}
+	}
+	if c.Limiter != nil {
+		c.Limiter = tappedLimiter{c.Limiter, t}
+	}
+}
+
+type tappedLimiter struct {
+	session.Limiter
+	t *tap
+}
+
+func (l tappedLimiter) WaitN(ctx context.Context, n int) error {
+	return l.t.call(ctx, "WaitN", 0, func(ctx context.Context) error { return l.Limiter.WaitN(ctx, n) })
 }
 
 func (t *tap) freeze() {
@@ -492,6 +779,12 @@ func (t *tap) tapped(l session.Link, epoch uint64) session.Link {
 	}
 	if p, ok := abilityOf[session.MediaProber](l); ok {
 		out = tappedProber{wrap{base, out}, p}
+	}
+	if r, ok := abilityOf[session.MediaRestarter](l); ok {
+		out = tappedRestarter{wrap{base, out}, r}
+	}
+	if r, ok := abilityOf[session.Resumer](l); ok {
+		out = tappedResumer{wrap{base, out}, r}
 	}
 	if u, ok := abilityOf[session.Updater](l); ok {
 		out = tappedUpdater{wrap{base, out}, u}
@@ -555,6 +848,24 @@ func (l tappedProber) ProbeMedia(ctx context.Context, id uint64) error {
 	return l.t.call(ctx, "ProbeMedia", l.epoch, func(ctx context.Context) error { return l.p.ProbeMedia(ctx, id) })
 }
 
+type tappedRestarter struct {
+	wrap
+	r session.MediaRestarter
+}
+
+func (l tappedRestarter) RestartMedia(ctx context.Context, a session.Attempt) error {
+	return l.t.call(ctx, "RestartMedia", l.epoch, func(ctx context.Context) error { return l.r.RestartMedia(ctx, a) })
+}
+
+type tappedResumer struct {
+	wrap
+	r session.Resumer
+}
+
+func (l tappedResumer) Resume(ctx context.Context, a session.Attempt) error {
+	return l.t.call(ctx, "Resume", l.epoch, func(ctx context.Context) error { return l.r.Resume(ctx, a) })
+}
+
 type tappedUpdater struct {
 	wrap
 	u session.Updater
@@ -609,6 +920,7 @@ type performance struct {
 	ended  time.Time // of the first point that the session passed while ending
 
 	stage
+	tap      *tap
 	birth    time.Time
 	acting   sessiontest.Recorder // throws Stop in
 	hearing  sessiontest.Recorder // only listens
@@ -629,15 +941,17 @@ func (p *performance) play(t *testing.T) status.Code {
 	p.asked, p.thrown = make(chan struct{}), make(chan struct{})
 	p.tr = p.scenario.transport()
 	p.acting.Then = func(e observer.Event) { p.pass(fmt.Sprintf("event %d %s", e.Head().Seq, e.Name())) }
-	cfg := production(&tap{
-		Transport: p.tr, manners: p.manners, at: p.pass, stop: p.asked, thaw: thaw, counts: map[string]int{},
-	}, &p.acting, &p.hearing)
+	p.tap = &tap{
+		Transport: p.tr, manners: p.manners, at: p.pass, stop: p.asked, over: p.thrown, thaw: thaw, counts: map[string]int{},
+	}
+	cfg := production(p.tap, &p.acting, &p.hearing)
 	if p.observer != nil {
 		cfg.Observers = append(cfg.Observers, observer.Func(p.observer))
 	}
 	if p.config != nil {
 		p.config(&cfg)
 	}
+	p.tap.around(&cfg)
 	p.birth = time.Now()
 	p.s = newSession(t, cfg)
 	done := p.done()
@@ -753,10 +1067,11 @@ func (p *performance) silence(t *testing.T) {
 	assert.Len(t, p.hearing.Events(), events, "G2: an event after Done")
 	assert.Len(t, p.tr.Snapshot().Calls, calls, "a call after everything was closed")
 	assert.Empty(t, p.tr.Snapshot().Open)
+	assert.Empty(t, p.tap.late, "G8: a call with a live context has begun after Stop")
 }
 
-// TestScenariosOfTheDetector: what Stop is thrown into happens.
-func TestScenariosOfTheDetector(t *testing.T) {
+// TestScenarios: what Stop is thrown into happens.
+func TestScenarios(t *testing.T) {
 	met := map[string]map[string]bool{}
 	for _, sc := range scenarios {
 		met[sc.name] = map[string]bool{}
@@ -766,19 +1081,46 @@ func TestScenariosOfTheDetector(t *testing.T) {
 			for _, name := range p.hearing.Names() {
 				met[sc.name][name] = true
 			}
-			for _, call := range p.tr.Snapshot().Calls {
-				met[sc.name][call.Name] = true
+			for _, point := range p.points {
+				met[sc.name][strings.Split(point, " ")[1]] = true // the call
+			}
+			for _, e := range sessiontest.Of[observer.Recovered](&p.hearing) {
+				met[sc.name][e.Outage.Level.String()] = true
 			}
 		})
 	}
 	for name, all := range map[string][]string{
-		"the media path dies":                         {"LinkSuspected", "LinkDead", "MediaProven"},
-		"signaling dies":                              {"LinkDead", "Recovered"},
-		"both layers die, and the link closes slowly": {"LinkDead", "MediaProven"},
-		"a dead link heals":                           {"LinkDead", "LinkHealed"},
-		"a false alarm":                               {"LinkSuspected", "LinkCleared"},
-		"no proof of media, then one":                 {"AttemptFailed", "MediaProven"},
-		"probes go wrong":                             {"ProbeMedia", "Recovered"},
+		"the media path dies":                           {"LinkSuspected", "LinkDead", "MediaProven"},
+		"signaling dies":                                {"LinkDead", "Recovered"},
+		"both layers die, and the link closes slowly":   {"LinkDead", "MediaProven"},
+		"a dead link heals":                             {"LinkDead", "LinkHealed"},
+		"a false alarm":                                 {"LinkSuspected", "LinkCleared"},
+		"no proof of media, then one":                   {"AttemptFailed", "MediaProven"},
+		"probes go wrong":                               {"ProbeMedia", "Recovered"},
+		"media is restarted":                            {"RestartMedia", "restart-media"},
+		"a restart is proven by media, and lost again":  {"RestartMedia", "MediaProven"},
+		"a restart hangs, a resume works":               {"RestartMedia", "AttemptFailed", "resume"},
+		"a restart is deaf":                             {"RestartMedia", "rejoin"},
+		"signaling dies in a restart that returns late": {"AttemptFailed", "resume"},
+		"the session is resumed":                        {"Resume", "resume"},
+		"a resume is refused":                           {"Resume", "rejoin"},
+		"a resume hangs":                                {"Resume", "rejoin"},
+		"a resume is deaf":                              {"Resume", "rejoin"},
+		"up the whole ladder":                           {"RestartMedia", "Resume", "rejoin"},
+		"restarts and resumes go wrong":                 {"RestartMedia", "Resume", "rejoin"},
+		"the limiter has the session wait":              {"AttemptQueued", "WaitN", "resume"},
+		"the limiter is deaf":                           {"AttemptQueued", "WaitN"},
+		"credentials are slow, and renewed":             {"AttemptFailed", "CredentialsRefreshed", "resume"},
+		"credentials hang":                              {"Credentials", "AttemptFailed", "Connected"},
+		"the source of credentials is deaf":             {"Credentials", "AttemptFailed"},
+		"endpoints hang, then come":                     {"AttemptFailed", "EndpointsFound", "rejoin"},
+		"the source of endpoints is deaf":               {"AttemptFailed", "Connected"},
+		"catching up takes a while":                     {"Resyncing", "restart-media", "rejoin"},
+		"catching up hangs":                             {"Resyncing", "AttemptFailed", "rejoin"},
+		"catching up is deaf":                           {"Resyncing", "AttemptFailed", "resume"},
+		"offline":                                       {"Hinted", "restart-media"},
+		"the application wants changes":                 {"Update", "Updated", "restart-media"},
+		"everything at once":                            {"Credentials", "Endpoints", "WaitN", "Resync", "Resume", "rejoin"},
 	} {
 		for _, what := range all {
 			assert.True(t, met[name][what], "%s: %s", name, what)
