@@ -118,7 +118,12 @@ func TestUnexplained(t *testing.T) {
 func TestIsZero(t *testing.T) {
 	assert.True(t, Status{}.IsZero())
 	for _, s := range []Status{
-		{Code: Left}, {Layer: LayerMedia}, {Wire: 1}, {Shared: true}, {Permanent: true}, {Cause: errDial},
+		{Code: Left},
+		{Layer: LayerMedia},
+		{Wire: 1},
+		{Shared: true},
+		{Permanent: true},
+		{Cause: errDial},
 		{Directive: &Directive{}},
 	} {
 		assert.False(t, s.IsZero(), "%+v", s)

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/holdfast-go/holdfast/session"
 	"runtime"
 	"time"
+
+	"github.com/holdfast-go/holdfast/session"
 )
 
 // play is the body of a call: it waits as the step says and does what it says.
