@@ -40,7 +40,7 @@ func (c *channel) send(ctx context.Context, m Message) error {
 
 // close does the closing handshake (RFC 6455 section 7.1.2) and gives a peer
 // that does not answer no longer than patience.
-func (c *channel) close(code websocket.StatusCode, w Wish, patience time.Duration) {
+func (c *channel) close(code websocket.StatusCode, w Wish) {
 	cut := time.AfterFunc(patience, c.cut)
 	defer cut.Stop()
 	_ = c.ws.Close(code, w.reason()) // the connection is gone either way

@@ -22,7 +22,7 @@ func (s *Server) CloseSignaling(attendee string, code int) bool {
 
 // CloseAsking is CloseSignaling with a wish in the close frame.
 func (s *Server) CloseAsking(attendee string, code int, w Wish) bool {
-	return s.onSignaling(attendee, func(sig *channel) { sig.close(websocket.StatusCode(code), w, patience) })
+	return s.onSignaling(attendee, func(sig *channel) { sig.close(websocket.StatusCode(code), w) })
 }
 
 // CloseAll closes the WebSocket of everyone, who may resume, with a code and a wish.

@@ -190,7 +190,7 @@ func (p *participant) mediaState(st webrtc.PeerConnectionState) {
 func (p *participant) mediaFailed() {
 	v := p.visiting()
 	if v != nil && p.connection().ConnectionState() == webrtc.PeerConnectionStateFailed {
-		v.sig.close(closeMediaLost, Wish{}, patience)
+		v.sig.close(closeMediaLost, Wish{})
 	}
 }
 

@@ -160,7 +160,7 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	var ending sync.WaitGroup
 	for _, v := range visits {
-		ending.Go(func() { v.sig.close(websocket.StatusGoingAway, Wish{}, patience) })
+		ending.Go(func() { v.sig.close(websocket.StatusGoingAway, Wish{}) })
 	}
 	ending.Wait()
 	s.cancel()
