@@ -33,7 +33,7 @@ func (v *visit) serve() {
 		v.handle(m)
 	}
 	// It is closed already, unless what came in was no message.
-	v.sig.close(websocket.StatusInvalidFramePayloadData, Wish{}, patience)
+	v.sig.close(websocket.StatusInvalidFramePayloadData, Wish{})
 }
 
 // end frees what is left of the signaling.
@@ -99,7 +99,7 @@ func (v *visit) turnAway(r *refusal) {
 	if r.Kind != "" {
 		v.send(r.Message)
 	}
-	v.sig.close(r.code, r.Wish, patience)
+	v.sig.close(r.code, r.Wish)
 }
 
 // send gives a client that takes nothing no longer than patience.
