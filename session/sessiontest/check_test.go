@@ -103,6 +103,15 @@ func edit(e observer.Event, change func(*observer.Header)) observer.Event {
 	case observer.MediaProven:
 		change(&e.Header)
 		return e
+	case observer.Resyncing:
+		change(&e.Header)
+		return e
+	case observer.AttemptQueued:
+		change(&e.Header)
+		return e
+	case observer.Hinted:
+		change(&e.Header)
+		return e
 	}
 	panic("edit: " + e.Name())
 }

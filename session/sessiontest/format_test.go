@@ -116,6 +116,50 @@ func TestLine(t *testing.T) {
 		},
 		{
 			Format{},
+			observer.RetryScheduled{Header: h, Decision: policy.Decision{Rule: policy.RuleLevel, Level: policy.Resume, Left: policy.Left{Elapsed: 1, Idle: policy.NoLimit, Attempts: policy.NoLimit}}},
+			`7 1s e2 connected RetryScheduled rule="level" level=resume delay=0s left=1ns`,
+		},
+		{
+			Format{},
+			observer.AttemptStarted{Header: h, Number: 1, Level: policy.RestartMedia, Endpoint: "wss://a.example", Timeout: time.Second},
+			"7 1s e2 connected AttemptStarted number=1 level=restart-media endpoint=wss://a.example timeout=1s",
+		},
+		{Format{}, observer.AttemptFailed{Header: h, Number: 1, Refused: true, After: 1}, "7 1s e2 connected AttemptFailed number=1 refused after=1ns"},
+		{Format{Untimed: true}, observer.AttemptFailed{Header: h, Number: 1, Unsupported: true, After: 1}, "7 e2 connected AttemptFailed number=1 unsupported"},
+		{
+			Format{},
+			observer.Reconnecting{Header: h, Cause: status.Status{Code: status.TaskFailed, Directive: &status.Directive{
+				RetryAfter: time.Minute, Recovery: status.RecoverByResume, Endpoint: "x",
+			}}},
+			"7 1s e2 connected Reconnecting cause=TaskFailed,retry-after:1m0s,asks:resume,move:x",
+		},
+		{
+			Format{Untimed: true},
+			observer.Reconnecting{Header: h, Cause: status.Status{Code: status.TaskFailed, Directive: &status.Directive{RetryAfter: time.Minute}}},
+			"7 e2 connected Reconnecting cause=TaskFailed",
+		},
+		{Format{}, observer.Hinted{Header: h, Hint: observer.NetworkUp}, "7 1s e2 connected Hinted network-up"},
+		{Format{}, observer.Hinted{Header: h, Hint: observer.NetworkDown, Expired: true}, "7 1s e2 connected Hinted network-down expired"},
+		{Format{}, observer.AttemptQueued{Header: h, Level: policy.Resume}, "7 1s e2 connected AttemptQueued level=resume"},
+		{Format{}, observer.EndpointsFound{Header: h, Endpoints: []string{"a", "b"}}, "7 1s e2 connected EndpointsFound a,b"},
+		{Format{}, observer.CredentialsRefreshed{Header: h, ExpireIn: time.Hour}, "7 1s e2 connected CredentialsRefreshed expireIn=1h0m0s"},
+		{
+			Format{Untimed: true},
+			observer.CredentialsRefreshed{Header: h, Status: status.New(status.TaskFailed, nil), ExpireIn: 1},
+			"7 e2 connected CredentialsRefreshed status=TaskFailed",
+		},
+		{
+			Format{},
+			observer.Resyncing{Header: h, Outage: observer.Outage{Level: policy.Resume, SessionKept: true, Duration: 1, Gap: 2}},
+			"7 1s e2 connected Resyncing level=resume session-kept after=1ns gap=2ns",
+		},
+		{
+			Format{},
+			observer.Recovered{Header: h, Outage: observer.Outage{Attempts: 2, Level: policy.RestartMedia, SessionKept: true, MediaKept: true, Duration: 1, Gap: 2}},
+			"7 1s e2 connected Recovered attempts=2 level=restart-media session-kept media-kept after=1ns gap=2ns",
+		},
+		{
+			Format{},
 			observer.Stopped{Header: h, Decision: policy.Decision{Rule: policy.RuleBudget, Refusal: policy.RefusedIdle}, Initiator: observer.ByPolicy, Attempts: 2},
 			`7 1s e2 connected Stopped by=policy rule="budget" refusal=` + policy.RefusedIdle.String() + ` attempts=2`,
 		},

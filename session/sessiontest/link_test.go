@@ -31,16 +31,19 @@ func has[A any](l session.Link) bool {
 }
 
 func TestAbilitiesAreAbsentOrPresent(t *testing.T) {
-	for mask := range 32 {
+	for mask := range 128 {
 		can := Link{Demote: OK()}
-		for bit, ability := range []*Step{&can.Ping, &can.Update, &can.Promote, &can.Leave, &can.Probe} {
+		for bit, ability := range []*Step{&can.Ping, &can.Update, &can.Promote, &can.Leave, &can.Probe, &can.RestartMedia, &can.Resume} {
 			if mask&(1<<bit) != 0 {
 				*ability = OK()
 			}
 		}
 		l := dial(Script(OK().With(can)), time.Minute).link
 		got := 0
-		for bit, there := range []bool{has[session.Pinger](l), has[session.Updater](l), has[session.Promoter](l), has[session.Leaver](l), has[session.MediaProber](l)} {
+		for bit, there := range []bool{
+			has[session.Pinger](l), has[session.Updater](l), has[session.Promoter](l), has[session.Leaver](l),
+			has[session.MediaProber](l), has[session.MediaRestarter](l), has[session.Resumer](l),
+		} {
 			if there {
 				got |= 1 << bit
 			}

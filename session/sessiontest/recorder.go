@@ -210,6 +210,11 @@ var eventNames = func() map[string]bool {
 		observer.LinkDead{},
 		observer.LinkHealed{},
 		observer.MediaProven{},
+		observer.Hinted{},
+		observer.AttemptQueued{},
+		observer.EndpointsFound{},
+		observer.CredentialsRefreshed{},
+		observer.Resyncing{},
 		observer.Missed{},
 	} {
 		names[e.Name()] = true
