@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,7 +208,7 @@ func climbs() []climb {
 	}
 }
 
-// TestGoldenLadder: scripted refusals give the exact sequence of levels (NEEDS 21,
+// TestGoldenLadder: scripted refusals give the exact sequence of levels (NEEDS 21, 22,
 // 31, 37; G1).
 func TestGoldenLadder(t *testing.T) {
 	book := openBook(t, "ladder.golden")
@@ -652,6 +654,89 @@ func TestTwoSessionsWithOneIdentity(t *testing.T) {
 			assert.Len(t, newer.Snapshot().Attempts(), 1)
 			verify(t, a, &older, &recA)
 			finish(t, b, &newer, &recB)
+		})
+	}
+}
+
+// A restart, or a resume, over which no media comes is given up for the next level at
+// the proof timeout, to the nanosecond, and at once; one whose media comes in time, from
+// whatever side, is a recovery (NEEDS 22, 31).
+func TestSilentRestoreEscalates(t *testing.T) {
+	for name, r := range restores {
+		bubble(t, name+"/silent", func(t *testing.T) {
+			st, rec := climbing(t, nil, alone(r.call, turns(works)))
+			st.tr.Silence(1, health.Media)
+			st.tr.Report(1, r.loss)
+			settle(500*ms + proofTimeout - 1)
+			assert.Len(t, attempted(st.tr), 2)
+			settle(1)
+			calls := attempted(st.tr)
+			require.Len(t, calls, 3)
+			assert.Equal(t, policy.Rejoin, calls[2].Attempt.Level)
+			failed, _ := sessiontest.Last[observer.AttemptFailed](rec)
+			assert.Equal(t, status.ConnectionHealthReconnect, failed.Status.Code)
+			assert.EqualValues(t, 1, st.s.Snapshot().Liveness.Unproven)
+			finish(t, st.s, st.tr, rec)
+		})
+		bubble(t, name+"/by the last probe", func(t *testing.T) {
+			st, rec := climbing(t, nil, alone(r.call, turns(works)))
+			st.tr.Silence(1, health.Media)
+			st.tr.Report(1, r.loss)
+			settle(500*ms + proofTimeout - 400*ms)
+			st.tr.Silence(1, 0)
+			settle(100 * ms) // the time of the next one
+			require.Equal(t, session.StateConnected, st.s.State())
+			assert.EqualValues(t, 1, st.s.Snapshot().Epoch)
+			finish(t, st.s, st.tr, rec)
+		})
+	}
+	bubble(t, "what was heard before proves nothing", func(t *testing.T) {
+		l := alone("RestartMedia", turns(works))
+		l.Media, l.Expect, l.Probe = packets, health.ExpectMedia, sessiontest.Step{}
+		st, rec := climbing(t, nil, l)
+		st.tr.Report(1, mediaLost)
+		settle(500*ms - 1)
+		st.tr.Silence(1, health.Media)
+		settle(1 + proofTimeout - 1)
+		assert.Equal(t, session.StateReconnecting, st.s.State())
+		settle(1)
+		assert.Len(t, sessiontest.Of[observer.AttemptFailed](rec), 1)
+		finish(t, st.s, st.tr, rec)
+	})
+}
+
+// With the default delays the first attempt depends on what has happened: it is soonest
+// where it costs the server least, or where nobody else is concerned, and is spread
+// where everybody is (NEEDS 15, 17). Half of each window is taken here.
+func TestFirstDelayDependsOnTheCause(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	for name, tt := range map[string]struct {
+		loss  error
+		hint  session.Hint // before it
+		first time.Duration
+	}{
+		"a restart of media":       {mediaLost, "", 125 * ms},
+		"a resume":                 {lost, "", 500 * ms},
+		"a rejoin":                 {someLost, "", 500 * ms},
+		"the server is in trouble": {status.FromSignaling(503), "", 2500 * ms},
+		"nobody listens":           {refused, "", 2500 * ms},
+		"the server goes away":     {status.FromWebSocketClose(1001, status.Attached), "", 2500 * ms},
+		"the network has changed":  {lost, session.NetworkChanged, 0},
+		"the machine has slept":    {mediaLost, session.Woke, 0},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			st, rec := climbing(t, adaptive, climber(turns(works), turns(works)))
+			st.s.Hint(tt.hint)
+			synctest.Wait()
+			st.tr.Report(1, tt.loss)
+			if tt.first > 0 {
+				settle(tt.first - 1)
+				assert.Len(t, attempted(st.tr), 1)
+				settle(1)
+			}
+			synctest.Wait()
+			assert.Len(t, attempted(st.tr), 2)
+			finish(t, st.s, st.tr, rec)
 		})
 	}
 }
