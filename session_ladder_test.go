@@ -181,6 +181,14 @@ func climbs() []climb {
 			Code: status.TaskFailed, Directive: &status.Directive{Recovery: status.RecoverByRejoin},
 		})))), acts: loses(loss), length: 5 * sec},
 		{
+			name: "signaling dies while media is to be seen", tr: first(climber(turns(works), turns(works))),
+			acts: []act{silence(0, health.Media), report(0, 1, mediaLost), report(sec, 1, loss), silence(1100*ms, 0)}, length: 5 * sec,
+		},
+		{
+			name: "a recovery by hand", tr: first(climber(turns(works), turns(works))),
+			acts: []act{{0, func(st stage) { _ = st.s.Reconnect(errEnough) }}}, length: 5 * sec,
+		},
+		{
 			name: "it heals before the restart", tr: first(climber(turns(works), turns(works))),
 			acts: []act{silence(0, health.Media), silence(2700*ms, 0)}, length: 5 * sec,
 		},
@@ -468,9 +476,9 @@ func TestDeafRestoreComesBack(t *testing.T) {
 	}
 }
 
-// Deaf restarts, one in every outage, use nothing up: unlike a Connect each of them
-// ends with the link that it was called on.
-func TestDeafRestoresDoNotPileUp(t *testing.T) {
+// Deaf restarts, one in every outage, end nothing: the next link is none the worse for
+// them.
+func TestDeafRestoresEndNothing(t *testing.T) {
 	bubble(t, "ten", func(t *testing.T) {
 		tr := &sessiontest.Transport{Link: climber(sessiontest.Deaf("SDP"), sessiontest.Step{})}
 		var rec sessiontest.Recorder

@@ -130,6 +130,8 @@ func TestNoResyncForHealing(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, session.StateConnected, st.s.State())
 		assert.Zero(t, hook.calls())
+		recovered, _ := sessiontest.Last[observer.Recovered](rec)
+		assert.True(t, recovered.Outage.SessionKept && recovered.Outage.MediaKept)
 		finish(t, st.s, st.tr, rec)
 	})
 }
