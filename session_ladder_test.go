@@ -748,3 +748,83 @@ func TestFirstDelayDependsOnTheCause(t *testing.T) {
 		})
 	}
 }
+
+// stuck is a step that hangs until its context ends while down, and works otherwise: as
+// a call does that waits for the answer of a dead peer.
+func stuck(down *atomic.Bool) sessiontest.Step {
+	return sessiontest.Func(func(ctx context.Context, _ session.Attempt, _ *session.Reporter) error {
+		if down.Load() {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	})
+}
+
+// A ping that hangs in the old signaling, or a probe in the old media path, ends with
+// it: it does not hold up those that the new one is to answer, which would be found dead
+// for that (NEEDS 12, 21, 22).
+func TestHungQuestionsEndWithTheOldPath(t *testing.T) {
+	for name, tt := range map[string]struct {
+		layers health.Layers
+		level  policy.Level
+	}{
+		"a ping, resumed":    {health.Signaling, policy.Resume},
+		"a probe, restarted": {health.Media, policy.RestartMedia},
+		"both, resumed":      {health.Both, policy.Resume},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			var noSignaling, noMedia atomic.Bool
+			mend := func(context.Context, session.Attempt, *session.Reporter) error {
+				noSignaling.Store(false)
+				noMedia.Store(false)
+				return nil
+			}
+			l := climber(turns(mend), turns(mend))
+			l.Ping, l.Probe = stuck(&noSignaling), stuck(&noMedia)
+			st, rec := climbing(t, nil, l)
+			noSignaling.Store(tt.layers.Has(health.Signaling))
+			noMedia.Store(tt.layers.Has(health.Media))
+			await(t, rec, "LinkDead")
+			recovered := await(t, rec, "Recovered").(observer.Recovered)
+			assert.Equal(t, tt.level, recovered.Outage.Level)
+			assert.Equal(t, 500*ms, recovered.Outage.Duration, "asked and answered at once")
+			settle(10 * time.Minute)
+			assert.Equal(t, 1, st.s.Snapshot().Outages)
+			assert.Equal(t, session.StateConnected, st.s.State())
+			finish(t, st.s, st.tr, rec)
+		})
+	}
+}
+
+// A resume restarts media, too, if that is dead or may well be, and leaves it alone if
+// it flows (NEEDS 21).
+func TestWhatAResumeRestarts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		restart sessiontest.Step
+		lose    func(stage)
+		want    bool
+	}{
+		"signaling has failed":         {turns(works), func(st stage) { st.tr.Report(1, lost) }, false},
+		"signaling is closed":          {turns(works), func(st stage) { st.tr.Closed(1, status.LayerSignaling, nil) }, false},
+		"both are dead":                {turns(works), func(st stage) { st.tr.Report(1, bothLost) }, true},
+		"both are closed":              {turns(works), func(st stage) { st.tr.Closed(1, status.LayerSignaling, nil); st.tr.Closed(1, status.LayerMedia, nil) }, true},
+		"a restart has failed":         {turns(fails), func(st stage) { st.tr.Report(1, mediaLost) }, true},
+		"the link cannot restart":      {sessiontest.Step{}, func(st stage) { st.tr.Report(1, mediaLost) }, true},
+		"signaling was only not heard": {turns(works), func(st stage) { st.tr.Silence(1, health.Signaling) }, true},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			l := climber(tt.restart, turns(works))
+			l.Media, l.Expect = packets, health.ExpectMedia
+			st, rec := climbing(t, nil, l)
+			tt.lose(st)
+			for n := 0; n < 100 && len(st.tr.Snapshot().Named("Resume")) == 0; n++ {
+				settle(100 * ms)
+			}
+			calls := st.tr.Snapshot().Named("Resume")
+			require.Len(t, calls, 1)
+			assert.Equal(t, tt.want, calls[0].Attempt.RestartMedia)
+			finish(t, st.s, st.tr, rec)
+		})
+	}
+}

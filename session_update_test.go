@@ -340,3 +340,58 @@ func TestPromotionIsRefusedOrRevoked(t *testing.T) {
 		finish(t, st.s, st.tr, rec)
 	})
 }
+
+// A link that is kept in a recovery may still be at work on an update, or a promotion,
+// that was cancelled with the connection. The next one waits for that: one call of a
+// kind runs at a time.
+func TestCancelledCallIsWaitedFor(t *testing.T) {
+	bubble(t, "update", func(t *testing.T) {
+		l := updatable(0)
+		l.Update = ok().AtCancel().After(10 * sec)
+		st, rec := climbing(t, nil, l)
+		require.NoError(t, st.s.Update(renegotiate))
+		settle(sec)
+		st.tr.Report(1, mediaLost)
+		settle(2 * sec)
+		require.Equal(t, session.StateConnected, st.s.State())
+		st.tr.Change(1, func(l *sessiontest.Link) { l.Update = ok() })
+		assert.Len(t, changes(st.tr), 1)
+		settle(8*sec - 1)
+		assert.Len(t, changes(st.tr), 1)
+		settle(1)
+		assert.Len(t, changes(st.tr), 2, "the moment the other one has returned")
+		assert.Len(t, sessiontest.Of[observer.Updated](rec), 1)
+		finish(t, st.s, st.tr, rec)
+	})
+	bubble(t, "an update that never returns", func(t *testing.T) {
+		l := updatable(0)
+		l.Update = sessiontest.Deaf("SDP")
+		st, rec := climbing(t, nil, l)
+		require.NoError(t, st.s.Update(renegotiate))
+		settle(sec)
+		st.tr.Report(1, mediaLost)
+		settle(1500*ms + connectTimeout - 1)
+		assert.Equal(t, session.StateConnected, st.s.State())
+		settle(1)
+		assert.Equal(t, session.StateReconnecting, st.s.State(), "the link is not updated in time")
+		settle(time.Minute)
+		assert.EqualValues(t, 2, sessiontest.EpochOf(linkOf(t, st.s)))
+		assert.Len(t, st.tr.Snapshot().Named("Update"), 1)
+		finish(t, st.s, st.tr, rec)
+	})
+	bubble(t, "promotion", func(t *testing.T) {
+		l := updatable(0)
+		l.Promote = ok().AtCancel().After(10 * sec)
+		st, rec := climbing(t, nil, l)
+		go st.s.Promote(context.Background(), session.Credentials{})
+		settle(sec)
+		st.tr.Report(1, mediaLost)
+		settle(2 * sec)
+		st.tr.Change(1, func(l *sessiontest.Link) { l.Promote = ok() })
+		began := time.Now()
+		require.NoError(t, st.s.Promote(t.Context(), session.Credentials{}))
+		assert.Equal(t, 8*sec, time.Since(began))
+		assert.True(t, st.s.Snapshot().Promoted)
+		finish(t, st.s, st.tr, rec)
+	})
+}

@@ -25,6 +25,32 @@ type life struct {
 	// them.
 	cancelUpdate, cancelPromotion context.CancelFunc
 	cancelOp                      context.CancelFunc // the running restart, resume or resync
+	// A link that is restored may still be at work on a call that was cancelled with
+	// the connection; the next one of its kind waits for that.
+	updating, promoting turn
+}
+
+// turn lets calls of one kind run one after the other. The zero value is for nobody
+// to wait at yet: see its ready.
+type turn chan struct{}
+
+// ready makes a turn on first use.
+func (t *turn) ready() turn {
+	if *t == nil {
+		*t = make(turn, 1)
+	}
+	return *t
+}
+
+// run calls f when it is its turn, unless the context ends first.
+func (t turn) run(ctx context.Context, f func() error) error {
+	select {
+	case t <- struct{}{}:
+		defer func() { <-t }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // begin makes the life of a new epoch.
@@ -133,7 +159,9 @@ func (a abilities) bits() (bits machine.Abilities) {
 type turns struct {
 	mu      sync.Mutex
 	busy    bool
-	waiting [2]uint64 // ids, the older one first; 0: none
+	waiting [2]uint64          // ids, the older one first; 0: none
+	cancel  context.CancelFunc // of the one that is being put; nil: it has not begun
+	dropped bool               // and is not to
 }
 
 // begin reports whether the question may be put now; otherwise it waits.
@@ -148,10 +176,31 @@ func (t *turns) begin(id uint64) bool {
 	return false
 }
 
+// started notes how the question that is being put can be given up.
+func (t *turns) started(cancel context.CancelFunc) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cancel = cancel; t.dropped {
+		cancel()
+	}
+}
+
+// drop gives up what is asked: it was meant for what is being replaced, and may hang
+// in it.
+func (t *turns) drop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting = [2]uint64{}
+	if t.dropped = t.busy; t.cancel != nil {
+		t.cancel()
+	}
+}
+
 // next gives the question whose turn it is after one was put, 0 if none waits.
 func (t *turns) next() (id uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.cancel, t.dropped = nil, false
 	for i, w := range t.waiting {
 		if w != 0 {
 			t.waiting[i] = 0

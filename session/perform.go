@@ -56,9 +56,10 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 	case machine.Update:
 		ctx, cancel := context.WithCancel(l.ctx)
 		l.cancelUpdate = cancel
-		go s.update(ctx, cancel, l, e.ID, Change{Renegotiate: e.Renegotiate, ViewOnly: e.ViewOnly})
+		go s.update(ctx, cancel, l, l.updating.ready(), *e)
 	case machine.Restart, machine.Resume:
 		s.keys.begin(e.Attempt.Number == 1, e.Attempt.Rejected)
+		l.askAnew(e)
 		ctx, cancel := context.WithCancel(l.ctx)
 		l.cancelOp = cancel
 		go s.restore(ctx, cancel, l, e.ID, attemptOf(e))
@@ -74,6 +75,17 @@ func (s *Session) onLife(l *life, e *machine.Effect) {
 		l.cancelPromotion()
 	case machine.CallPromote, machine.CallDemote:
 		s.promotion(l, e.ID, e.Kind == machine.CallDemote)
+	}
+}
+
+// askAnew gives up the questions to what a restart or a resume replaces. One that
+// hangs there would hold up those that the new signaling, or media path, is to answer.
+func (l *life) askAnew(e *machine.Effect) {
+	if e.Kind == machine.Resume {
+		l.pings.drop()
+	}
+	if e.Kind == machine.Restart || e.Attempt.RestartMedia {
+		l.probes.drop()
 	}
 }
 
@@ -214,6 +226,7 @@ type question struct {
 // that comes or does not.
 func (s *Session) ask(l *life, id uint64, q question) {
 	ctx, cancel := context.WithTimeout(l.ctx, q.limit)
+	q.turns.started(cancel)
 	guard(q.where, func() error { return q.put(ctx, id) }, func(err error) {
 		cancel()
 		var panicked *observer.PanicError
@@ -230,9 +243,12 @@ func (s *Session) ask(l *life, id uint64, q question) {
 }
 
 // update runs one Update.
-func (s *Session) update(ctx context.Context, cancel context.CancelFunc, l *life, id uint64, c Change) {
-	guard("Updater.Update", func() error { return l.can.updater.Update(ctx, c) }, func(err error) {
-		in := s.doneInput(ctx, machine.UpdateDone, l, id, err)
+func (s *Session) update(ctx context.Context, cancel context.CancelFunc, l *life, turn turn, e machine.Effect) {
+	c := Change{Renegotiate: e.Renegotiate, ViewOnly: e.ViewOnly}
+	guard("Updater.Update", func() error {
+		return turn.run(ctx, func() error { return l.can.updater.Update(ctx, c) })
+	}, func(err error) {
+		in := s.doneInput(ctx, machine.UpdateDone, l, e.ID, err)
 		cancel()
 		s.post(in)
 	})

@@ -89,25 +89,21 @@ func (s *Session) promotion(l *life, id uint64, demote bool) {
 	s.mu.Unlock()
 	ctx, cancel := context.WithCancel(l.ctx)
 	l.cancelPromotion = cancel
+	turn := l.promoting.ready()
+	done, call := machine.PromoteDone, func() error { return l.can.promoter.Promote(ctx, p.credentials) }
 	if demote {
-		go s.callPromoter(ctx, cancel, l, p, id, machine.DemoteDone, func(ctx context.Context, link Promoter) error {
-			return link.Demote(ctx)
-		})
-		return
+		done, call = machine.DemoteDone, func() error { return l.can.promoter.Demote(ctx) }
 	}
-	go s.callPromoter(ctx, cancel, l, p, id, machine.PromoteDone, func(ctx context.Context, link Promoter) error {
-		return link.Promote(ctx, p.credentials)
-	})
+	go s.callPromoter(ctx, cancel, l, p, id, done, func() error { return turn.run(ctx, call) })
 }
 
 // callPromoter runs one call, which ends with the context of whoever asked, and
 // with the link.
 func (s *Session) callPromoter(
-	ctx context.Context, cancel context.CancelFunc, l *life, p *promotion, id uint64, done machine.Kind,
-	call func(context.Context, Promoter) error,
+	ctx context.Context, cancel context.CancelFunc, l *life, p *promotion, id uint64, done machine.Kind, call func() error,
 ) {
 	release := context.AfterFunc(p.ctx, cancel)
-	guard("Promoter", func() error { return call(ctx, l.can.promoter) }, func(err error) {
+	guard("Promoter", call, func(err error) {
 		in := s.doneInput(ctx, done, l, id, err)
 		release()
 		cancel()

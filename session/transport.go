@@ -85,7 +85,7 @@ type (
 		// Ping sends the ping with this id. The answer is reported with
 		// Reporter.Pong(id), by Ping itself or later; an error is no verdict,
 		// the missing answer is. One call runs at a time; its context ends with the
-		// ping interval.
+		// ping interval, and when a resume begins.
 		Ping(ctx context.Context, id uint64) error
 	}
 
@@ -96,7 +96,8 @@ type (
 		// the selected candidate pair (RFC 8445 section 7). The answer is reported with
 		// Reporter.Probed(id), by ProbeMedia itself or later; an error is no verdict,
 		// the missing answer is. Probes go out several times a second, one call at a
-		// time: it should send and return. The context ends with the probe timeout.
+		// time: it should send and return. The context ends with the probe timeout, and
+		// when a restart of media begins.
 		ProbeMedia(ctx context.Context, id uint64) error
 	}
 
@@ -113,7 +114,8 @@ type (
 		// RestartMedia returns once the new path is there. The Reporter of the link goes
 		// on; what it reports of media meanwhile is folded into the outage, and what it
 		// reports of signaling ends the attempt. Its context ends with the attempt. An
-		// error leaves the link as it is: it is resumed, or closed, next.
+		// error leaves the link as it is: it is resumed, or closed, next. An Update or a
+		// promotion of before, its context cancelled, may still be running.
 		RestartMedia(ctx context.Context, a Attempt) error
 	}
 
@@ -129,7 +131,7 @@ type (
 		Resume(ctx context.Context, a Attempt) error
 	}
 
-	// Promoter takes part in a primary meeting.
+	// Promoter takes part in a primary meeting. One call runs at a time.
 	Promoter interface {
 		// Promote returns when the server has acknowledged the promotion.
 		Promote(ctx context.Context, c Credentials) error
