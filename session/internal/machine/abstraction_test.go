@@ -5,6 +5,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -25,7 +26,92 @@ type abstract struct {
 	living                                                bool
 	initiator                                             observer.Initiator
 
-	watch watched
+	watch  watched
+	rescue rescued
+}
+
+// rescued is what counts of a recovery, and of what attempts wait for.
+type rescued struct {
+	level, floor, tried policy.Level // tried only while it matters
+	damage              policy.Damage
+	restarts, resumes   int8
+	rejections          int8
+	step                step
+
+	link, op, before, linger, limiter, network, outage, fresh, deferred, interrupted, endpoints int8
+	timeout, granted                                                                            loss
+}
+
+// loss is what may still come of the status that an attempt has failed with.
+type loss struct {
+	class  policy.Class
+	damage policy.Damage
+	wish   status.Directive
+}
+
+func lossOf(m *Machine, st status.Status) (l loss) {
+	if st.IsZero() {
+		return l
+	}
+	l = loss{class: m.cfg.Policy.Classes.Of(st.Code), damage: policy.DamageOf(st)}
+	if st.Directive != nil {
+		l.wish = *st.Directive
+	}
+	return l
+}
+
+func (w *world) rescued() (a rescued) {
+	m := w.m
+	if m.state == observer.StateIdle || m.state == observer.StateStopped {
+		return a
+	}
+	t := m.trouble
+	a = rescued{
+		rejections: saturate(t.recovery.Rejections, 9),
+		link:       bits(m.held, m.adopted, m.linkViewOnly && m.abilities&CanUpdate != 0, m.held && m.offered&^m.abilities != 0),
+		before:     bits(w.rescue.before.id != 0),
+		limiter:    bits(m.queued != 0, m.admitted, w.rescue.asked != 0),
+		network:    bits(m.network.down, m.network.until > w.now.Mono, m.nudge() > w.now.Mono, m.network.nudged > w.now.Mono),
+		outage:     bits(t.asked, t.found && m.cfg.FindEndpoints, t.rejected, w.rescue.accused, m.expired()),
+		fresh:      bits(m.fresh.id != 0, m.fresh.until > w.now.Mono, m.fresh.until != 0, w.rescue.refreshed != 0),
+		deferred:   bits(m.deferred.asked.renegotiate, m.deferred.asked.viewOnly),
+	}
+	if len(m.list()) > 0 || m.endpoints.move != "" {
+		a.endpoints = saturate(m.endpoints.cursor, 15)*2 + bits(m.endpoints.move != "")
+	}
+	if m.held && m.offered&(CanRestart|CanResume) != 0 {
+		a.climb(w)
+	}
+	switch op := w.rescue.op; m.phase {
+	case opening, awaiting, proving, restoring, resyncing, aborting:
+		a.tried, a.step = m.attempt.Level, m.step
+		a.op = bits(op.id != 0, op.cancelled, m.op != 0, m.attempt.RestartMedia, op.kind == Resync)
+	case waiting, holding, condemned, queueing:
+		a.op = bits(op.id != 0, op.cancelled)
+	}
+	return a
+}
+
+// climb adds what counts on a link that can be restored.
+func (a *rescued) climb(w *world) {
+	m, t := w.m, w.m.trouble
+	r := &t.recovery
+	a.level, a.floor, a.damage = t.level, r.Floor, r.Damage
+	a.restarts, a.resumes = saturate(r.Restarts, 3), saturate(r.Resumes, 3)
+	a.linger = bits(m.linger.update != 0, m.linger.promotion != 0, m.linger.resync != 0, m.old.restore)
+	a.interrupted = bits(m.deferred.interrupted.renegotiate, m.deferred.interrupted.viewOnly)
+	switch m.phase {
+	case aborting:
+		a.timeout = lossOf(m, m.timeout)
+	case waiting, holding, condemned, queueing:
+		a.granted = lossOf(m, m.granted)
+	}
+}
+
+// expired says whether it is too late for a resume.
+func (m *Machine) expired() bool {
+	window := m.cfg.Policy.Ladder.Resume.Window
+	return m.state == observer.StateReconnecting && m.adopted && m.now.Wall.Sub(m.trouble.since.Wall) >= window
 }
 
 // watched is what counts of the detector: how far it is and what waits, but none
@@ -72,7 +158,7 @@ func (w *world) abstraction() abstract {
 		state: m.state, phase: m.phase, order: w.order(), budget: w.budgetClass(),
 		attempts: saturate(m.retries.Attempts(), max(m.cfg.Policy.Budget.Attempts, 1)), last: lastClass(m),
 		present: m.present && m.cfg.PresenceTimeout > 0, due: m.retryDue, promoted: m.promoted,
-		authority: bits(m.epoch > 1 && w.now.Mono < m.attemptStarted+authority, w.now.Mono < m.lostUntil && m.lostEpoch != 0),
+		authority: bits(m.epoch > 1 && w.now.Mono < m.priorUntil, w.now.Mono < m.lostUntil && m.lostEpoch != 0),
 		promotion: bits(m.promotion.id != 0, m.promotion.demote, m.promotion.answered),
 		update:    bits(m.update.id != 0, m.update.now.renegotiate, m.update.now.viewOnly, m.update.then.renegotiate, m.update.then.viewOnly),
 		old:       bits(m.old.epoch != 0, m.old.epoch == m.epoch, m.old.connect),
@@ -80,7 +166,7 @@ func (w *world) abstraction() abstract {
 		pings:     saturate(m.monitor.Data().MissedPongs, 4)*2 + bits(lastPing(m) < 100),
 		lives:     bits(w.count(dialing) > 0, w.count(open) > 0, w.count(closing) > 0),
 		able:      m.abilities, living: m.retries.Living() && m.cfg.Policy.Budget.Idle >= 0,
-		watch: w.watched(),
+		watch: w.watched(), rescue: w.rescued(),
 	}
 	if a.able&CanUpdate != 0 || m.phase == opening {
 		a.viewOnly, a.asksViewOnly, a.withoutTransforms = m.viewOnly, m.attempt.ViewOnly, m.withoutTransforms

@@ -25,7 +25,7 @@ type choice struct {
 // surroundings can give, now, just before the next deadline and at it, and the
 // passing of time.
 func (x *exploration) choices(w *world) []choice {
-	inputs := slices.Concat(x.reports(w), x.operations(w), x.application(w))
+	inputs := slices.Concat(x.reports(w), x.operations(w), x.application(w), x.recovers.choices(w))
 	list := x.strays(w)
 	for _, t := range x.times(w) {
 		for _, c := range inputs {
@@ -129,6 +129,9 @@ func (x *exploration) strays(w *world) (list []choice) {
 		return nil
 	}
 	for i, name := range []string{"future", "current", "previous", "older", "zero"} {
+		if x.recovers != nil && name != "previous" {
+			continue // the other alphabets have them
+		}
 		epoch := current + 1 - uint64(i)
 		if name == "zero" {
 			epoch = 0
@@ -137,7 +140,7 @@ func (x *exploration) strays(w *world) (list []choice) {
 			continue
 		}
 		times := []moment{{"", w.now}}
-		if end := w.m.attemptStarted + authority; name == "previous" && end-1 > w.now.Mono {
+		if end := w.m.priorUntil; name == "previous" && end-1 > w.now.Mono {
 			times = append(times, moment{" within the authority", afterwards(w.now, end-1-w.now.Mono)}, moment{" after the authority", afterwards(w.now, end-w.now.Mono)})
 		}
 		for _, t := range times {
@@ -150,6 +153,9 @@ func (x *exploration) strays(w *world) (list []choice) {
 }
 
 func (x *exploration) strayInputs(w *world, epoch uint64) []Input {
+	if x.recovers != nil {
+		return x.recovers.strays(w, epoch)
+	}
 	if x.detects != nil {
 		return append(strayInputs(epoch), Input{Kind: Probed, Epoch: epoch, ID: w.watch.probe}, Input{Kind: CannotProbe, Epoch: epoch},
 			Input{Kind: Expected, Epoch: epoch, Expect: health.ExpectMedia}, Input{Kind: Doubted, Epoch: epoch, Layer: status.LayerMedia})
@@ -203,9 +209,11 @@ func (x *exploration) reports(w *world) (list []choice) {
 	for _, l := range []status.Layer{status.LayerSignaling, status.LayerMedia} {
 		add(Input{Kind: LinkClosed, Epoch: current, Layer: l, Bare: true}, "%s closed", l)
 	}
-	add(Input{Kind: Reported, Epoch: current, Status: status.Status{Code: status.AudioInternalServerError, Permanent: true}}, "permanent status 6")
+	if x.recovers == nil {
+		add(Input{Kind: Reported, Epoch: current, Status: status.Status{Code: status.AudioInternalServerError, Permanent: true}}, "permanent status 6")
+		add(Input{Kind: Present, Epoch: current}, "present")
+	}
 	add(Input{Kind: Sampled, Epoch: current, Heard: Heard{Media: w.now.Mono}}, "bytes came in")
-	add(Input{Kind: Present, Epoch: current}, "present")
 	if x.detects != nil {
 		list = append(list, x.detects(w)...)
 	}

@@ -52,11 +52,13 @@ func (m *Machine) begin() {
 
 // open begins an epoch.
 func (m *Machine) open(timeout time.Duration) {
+	m.priorUntil = later(m.now.Mono, authority)
 	if m.adopted {
-		m.lostEpoch, m.lostUntil = m.epoch, later(m.now.Mono, authority)
+		m.lostEpoch, m.lostUntil = m.epoch, m.priorUntil
 	}
 	m.epoch++
 	m.phase, m.present, m.adopted, m.abilities, m.heard = opening, false, false, 0, Heard{}
+	m.linger = lingering{}
 	m.live.expect, m.live.doubt = health.ExpectUnknown, status.Status{}
 	endpoint, find := m.endpoint()
 	m.attempting(Attempt{Level: policy.Rejoin, Endpoint: endpoint, FindEndpoint: find, Timeout: timeout})
@@ -146,7 +148,9 @@ func (m *Machine) openFailed(in Input) {
 		m.heardOf(in.Epoch)
 		m.reportedWaiting(in.Status, false)
 	default:
-		m.trouble.rejected = m.trouble.rejected || in.Rejected && in.Epoch == m.epoch && m.phase == waiting
+		if in.Rejected && in.Epoch == m.epoch && m.phase == waiting {
+			m.trouble.rejected = true // what has ended the attempt did not know that
+		}
 		m.settle(in.Epoch)
 	}
 }
@@ -347,6 +351,7 @@ func (m *Machine) retry(d policy.Decision, st status.Status) {
 	}
 	m.timers.set(tRetry, at)
 	m.lastChance()
+	m.waitForCalls()
 }
 
 // plan notes what was decided about the next attempt. An outage never goes down
@@ -464,7 +469,7 @@ func (m *Machine) suspend() {
 		m.op = 0
 	case resyncing:
 		m.do(Effect{Kind: CancelResync, Epoch: m.epoch, ID: m.op})
-		m.op = 0
+		m.linger.resync, m.op = m.op, 0
 	}
 }
 
@@ -495,10 +500,13 @@ func (m *Machine) graceOver() {
 	switch {
 	case m.phase == aborting && m.op != 0: // the link is taken, nothing else can run on it
 		m.op = 0
-		m.abilities &^= CanRestart | CanResume
+		m.taken()
 		m.failed(m.timeout)
 	case m.phase == aborting:
 		m.failed(m.timeout)
+	case op.restore:
+		m.taken()
+		m.proceed()
 	default:
 		m.proceed()
 	}
@@ -508,7 +516,11 @@ func (m *Machine) graceOver() {
 func (m *Machine) tooDeaf(op operation) bool {
 	var why error
 	switch {
-	case m.phase == leaving, op.restore:
+	case m.phase == leaving:
+		return false
+	case op.restore && m.isDeafCall(op.epoch):
+		why = errDeafCalls
+	case op.restore:
 		return false
 	case op.connect && m.isDeaf(op.epoch):
 		why = errDeaf
@@ -533,6 +545,18 @@ const maxDeafCloses = 16
 func (m *Machine) isDeafClose(epoch uint64) bool {
 	m.deafCloses = append(m.deafCloses, epoch)
 	return len(m.deafCloses) >= maxDeafCloses
+}
+
+// isDeafCall remembers that a call on the link of an epoch hangs, and reports whether
+// these are now too many. They are as many as may be of the closes.
+func (m *Machine) isDeafCall(epoch uint64) bool {
+	m.deafCalls = append(m.deafCalls, epoch)
+	return len(m.deafCalls) >= maxDeafCloses
+}
+
+// heardOfCall notes that such a call has returned after all.
+func (m *Machine) heardOfCall(epoch uint64) {
+	m.deafCalls = slices.DeleteFunc(m.deafCalls, func(e uint64) bool { return e == epoch })
 }
 
 // isDeaf remembers that the Connect of an epoch ignores its context, and

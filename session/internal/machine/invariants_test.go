@@ -70,6 +70,14 @@ func checkCodes(e observer.Event) error {
 	return nil
 }
 
+// checkCalm makes sure that nobody writes to the trouble that calm sessions share.
+func checkCalm() error {
+	if t := calm; !t.first.IsZero() || !t.last.IsZero() || t.attempts != 0 || t.recovery != (policy.Recovery{}) || t.rejected {
+		return fmt.Errorf("a calm session has written to the trouble of all: %+v", *t)
+	}
+	return nil
+}
+
 // checkPlace compares what the events tell with the machine. Between the end
 // and Stopped the machine is ahead of its events.
 func (w *world) checkPlace(in Input) error {
@@ -191,7 +199,7 @@ func (w *world) final(before *Machine, in Input) bool {
 	case Stop, Fault:
 		return true
 	case Reported, LinkClosed:
-		previous := in.Epoch+1 == before.epoch && w.now.Mono < before.attemptStarted+2*time.Second
+		previous := in.Epoch+1 == before.epoch && w.now.Mono < w.begun+2*time.Second
 		late := in.Epoch != 0 && authoritative(in.Status.Code) && (previous || in.Epoch == w.lost && w.now.Mono < w.lostUntil)
 		return before.state != observer.StateIdle && (current || late) && terminal && !in.Bare
 	case OpenFailed:
@@ -223,7 +231,7 @@ func (w *world) checkBudgetStop(before *Machine) error {
 	default:
 		return fmt.Errorf("G9: the budget is over by %s", d.Refusal)
 	}
-	if w.rescue.down && before.between() && d.Refusal == policy.RefusedElapsed {
+	if w.rescue.down && w.rescue.downSince < a.outage+b.Elapsed+a.granted && before.between() && d.Refusal == policy.RefusedElapsed {
 		return errors.New("the budget ends offline, without a last attempt")
 	}
 	if early {
@@ -239,7 +247,7 @@ func (w *world) checkStale(untouched *Machine, in Input, effects []Effect) error
 		return nil
 	}
 	untouched.clock(w.now)
-	untouched.stale = w.m.stale
+	untouched.stale, untouched.deafCalls = w.m.stale, w.m.deafCalls // a call that has returned leaves no trace else
 	if len(effects) > 0 || !reflect.DeepEqual(untouched, w.m) {
 		return fmt.Errorf("G10: %s of epoch %d in epoch %d changes something", in.Kind, in.Epoch, w.m.epoch)
 	}

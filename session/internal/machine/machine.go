@@ -96,6 +96,7 @@ type Machine struct {
 	// op is the restart, resume or resync that is running, or was cancelled and is
 	// waited for; 0: none. At most one is.
 	op       uint64
+	linger   lingering
 	fresh    freshness
 	deferred deferred
 	queued   uint64 // the limiter's question that is open; 0: none
@@ -108,8 +109,13 @@ type Machine struct {
 	deaf [maxDeaf]uint64
 	// deafCloses holds the epochs whose Close has outlasted its grace.
 	deafCloses []uint64
+	// deafCalls holds those of links that a call was left behind on.
+	deafCalls []uint64
+	// Until priorUntil the link, or attempt, before this epoch may still say that there
+	// is nothing to come back to.
+	priorUntil time.Duration
 	// lostEpoch is the epoch of the link whose loss began the outage; until
-	// lostUntil it may still say that there is nothing to come back to.
+	// lostUntil it may say that, too.
 	lostEpoch uint64
 	lostUntil time.Duration
 
@@ -242,7 +248,8 @@ func (m *Machine) Clone() *Machine {
 	}
 	c.monitor = m.monitor.Clone()
 	c.live = m.live.clone()
-	c.effects, c.deafCloses = slices.Clone(m.effects), slices.Clone(m.deafCloses)
+	c.effects = slices.Clone(m.effects)
+	c.deafCloses, c.deafCalls = slices.Clone(m.deafCloses), slices.Clone(m.deafCalls)
 	return &c
 }
 
@@ -350,6 +357,8 @@ func (m *Machine) fromLink(in Input) {
 	case Prepared:
 		m.prepared(in)
 		return
+	case Restored, Resynced, UpdateDone, PromoteDone, DemoteDone:
+		m.heardOfCall(in.Epoch)
 	}
 	if m.state == observer.StateIdle || m.phase == leaving {
 		return
@@ -499,5 +508,6 @@ var (
 	errNotLetThrough = errors.New("the limiter has let no attempt through")
 
 	errDeaf       = errors.New("two Connects ignored their cancelled context and have not returned")
+	errDeafCalls  = fmt.Errorf("%d calls on links have not returned", maxDeafCloses)
 	errDeafCloses = fmt.Errorf("%d Closes have not returned", maxDeafCloses)
 )

@@ -78,9 +78,9 @@ func (m *Machine) slept() {
 		return
 	}
 	m.network.changed = m.now.Mono
-	if m.network.down { // what was known of it before is old
-		m.network.until = m.now.Mono
-		m.timers.set(tOffline, m.now.Mono)
+	if at, ok := m.timers.at(tOffline); ok { // what was known of it before is old
+		m.network.until = min(m.network.until, m.now.Mono)
+		m.timers.set(tOffline, min(at, m.now.Mono))
 	}
 	if m.phase == waiting || m.phase == holding {
 		m.trouble.recovery.Local = true

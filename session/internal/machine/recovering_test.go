@@ -62,6 +62,11 @@ func rejections(n int) func(*Config) {
 	return func(c *Config) { c.Policy.Budget.Rejections = n }
 }
 
+// extension limits what servers may add to the budget.
+func extension(d time.Duration) func(*Config) {
+	return func(c *Config) { c.Policy.Budget.Extension = d }
+}
+
 func delay(d time.Duration) func(*Config) {
 	return func(c *Config) { c.Policy.NewBackOff = steadily(d) }
 }

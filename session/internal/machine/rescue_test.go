@@ -16,7 +16,10 @@ type rescue struct {
 	// op is the restart, resume or resync that runs, or has not returned since it was
 	// cancelled; before is the one before it.
 	op, before running
-	offered    Abilities // of the link, when it opened
+	// update and promotion are the calls that were cancelled when the link was lost,
+	// and have not returned.
+	update, promotion uint64
+	offered           Abilities // of the link, when it opened
 
 	floor    policy.Level // the highest one that the outage has come to
 	tries    [policy.Rejoin + 1]int
@@ -31,9 +34,11 @@ type rescue struct {
 	accused  bool // the running attempt has had such an answer
 
 	asking uint64 // the limiter's open question
+	asked  uint64 // the one before it
 	let    bool   // it has let an attempt through that has not begun
 
 	down      bool // as the hints tell it
+	downSince time.Duration
 	downUntil time.Duration
 
 	refreshing uint64
@@ -85,9 +90,17 @@ func (v *rescue) takes(w *world, at Instant, in Input) {
 			v.resynced = in.Status.IsZero() && !v.op.cancelled
 			v.op = running{}
 		}
+	case UpdateDone:
+		if current && in.ID == v.update {
+			v.update = 0
+		}
+	case PromoteDone, DemoteDone:
+		if current && in.ID == v.promotion {
+			v.promotion = 0
+		}
 	case Admitted:
 		if in.ID == v.asking && in.ID != 0 {
-			v.asking, v.let = 0, in.Status.IsZero()
+			v.asked, v.asking, v.let = v.asking, 0, in.Status.IsZero()
 		}
 	case Refreshed:
 		if in.ID == v.refreshing {
@@ -130,7 +143,7 @@ func (v *rescue) hinted(w *world, at Instant, h observer.Hint) {
 	switch {
 	case w.m.state == observer.StateIdle || w.over || !h.Known():
 	case h == observer.NetworkDown:
-		v.down, v.downUntil = true, later(at.Mono, w.m.cfg.DownTimeout)
+		v.down, v.downSince, v.downUntil = true, at.Mono, later(at.Mono, w.m.cfg.DownTimeout)
 	default:
 		v.down = false
 	}
@@ -156,7 +169,7 @@ func (v *rescue) effect(w *world, e Effect) (ok bool, err error) {
 		if v.asking != e.ID || e.ID == 0 {
 			return true, errors.New("no question to the limiter to take back")
 		}
-		v.asking = 0
+		v.asked, v.asking = v.asking, 0
 	case Refresh:
 		if v.refreshing != 0 || w.state != observer.StateConnected || !w.m.cfg.Authorizes {
 			return true, errors.New("credentials are renewed at the wrong time")
@@ -187,6 +200,8 @@ func (v *rescue) restores(w *world, e Effect) error {
 		return fmt.Errorf("%s e%d, which is not a lost link that is kept", e.Kind, e.Epoch)
 	case v.op.on(e.Epoch):
 		return fmt.Errorf("%s while a %s runs on the link", e.Kind, v.op.kind)
+	case v.update != 0 || v.promotion != 0:
+		return fmt.Errorf("%s while update %d, promotion %d run on the link", e.Kind, v.update, v.promotion)
 	case v.offered&able == 0:
 		return fmt.Errorf("%s on a link that cannot do that", e.Kind)
 	case v.tries[level] >= rung.Attempts:
@@ -196,7 +211,7 @@ func (v *rescue) restores(w *world, e Effect) error {
 	case e.Attempt.Timeout > w.m.cfg.Policy.Ladder.Limit(level, w.m.cfg.ConnectTimeout):
 		return fmt.Errorf("%s of %s", e.Kind, e.Attempt.Timeout)
 	}
-	v.before, v.op = v.op, running{id: e.ID, epoch: e.Epoch, kind: e.Kind, level: level, media: e.Attempt.MediaDead}
+	v.before, v.op = v.op, running{id: e.ID, epoch: e.Epoch, kind: e.Kind, level: level, media: e.Attempt.RestartMedia}
 	return w.begins(e)
 }
 
@@ -260,8 +275,8 @@ func (v *rescue) hears(w *world, e observer.Event) error {
 	switch e := e.(type) {
 	case observer.Connecting, observer.Reconnecting:
 		*v = rescue{
-			op: v.op, before: v.before, offered: v.offered, since: w.now.Wall, down: v.down, downUntil: v.downUntil,
-			refreshing: v.refreshing, refreshed: v.refreshed,
+			op: v.op, before: v.before, update: v.update, promotion: v.promotion, offered: v.offered, since: w.now.Wall, down: v.down, downSince: v.downSince, downUntil: v.downUntil,
+			refreshing: v.refreshing, refreshed: v.refreshed, asked: v.asked,
 		}
 	case observer.Connected:
 		if v.asking != 0 || v.op.on(e.Epoch) && !v.op.cancelled {

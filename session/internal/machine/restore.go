@@ -67,6 +67,43 @@ func (m *Machine) restored(in Input) {
 	}
 }
 
+// lingering are the calls on the link that were cancelled when it was lost, and have
+// not returned. Nothing else may run on it until they have.
+type lingering struct{ update, promotion, resync uint64 }
+
+func (l lingering) none() bool { return l == lingering{} }
+
+// waitForCalls gives what lingers on a link that is kept the close grace.
+func (m *Machine) waitForCalls() {
+	if m.held && !m.linger.none() {
+		m.await(operation{epoch: m.epoch, restore: true})
+	}
+}
+
+// returned notes that one of them has, and goes on after the last one; false if it
+// was none of them.
+func (m *Machine) returned(call *uint64, id uint64) bool {
+	if *call == 0 || *call != id {
+		return false
+	}
+	*call = 0
+	if m.linger.none() && m.old.restore {
+		m.timers.clear(tGrace)
+		m.old = operation{}
+		m.proceed()
+	}
+	return true
+}
+
+// taken gives up a link for restores, because a call on it ignores its context.
+func (m *Machine) taken() {
+	m.abilities &^= CanRestart | CanResume
+	if m.phase == holding {
+		m.release(false)
+		m.phase = waiting
+	}
+}
+
 // failureOf is the status of a cancelled operation, which may have succeeded
 // after all.
 func failureOf(st status.Status) status.Status {
@@ -164,6 +201,9 @@ func (m *Machine) adopt() {
 
 // resynced takes the end of that.
 func (m *Machine) resynced(in Input) {
+	if m.returned(&m.linger.resync, in.ID) {
+		return
+	}
 	if m.phase != resyncing || in.ID != m.op {
 		return
 	}

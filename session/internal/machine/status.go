@@ -268,7 +268,7 @@ func (m *Machine) heeded(epoch uint64) bool {
 	switch {
 	case epoch == 0:
 		return false
-	case epoch+1 == m.epoch && m.now.Mono < later(m.attemptStarted, authority):
+	case epoch+1 == m.epoch && m.now.Mono < m.priorUntil:
 		return true
 	}
 	return epoch == m.lostEpoch && m.now.Mono < m.lostUntil

@@ -147,6 +147,7 @@ func mistaken(is, taken phase) bool {
 		}
 		wrong := &rig{m: at.m.Clone(), now: at.now}
 		wrong.m.phase = taken
+		wrong.m.ails() // what it does wrong is not to be that of all
 		for _, p := range probes(at.m) {
 			if p.effects(at) != p.effects(wrong) {
 				return true

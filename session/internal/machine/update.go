@@ -86,6 +86,9 @@ func (m *Machine) change(c change, because status.Status) {
 // updateDone takes the end of the running update. One that fails has left the
 // session in doubt: it is a loss.
 func (m *Machine) updateDone(in Input) {
+	if m.returned(&m.linger.update, in.ID) {
+		return
+	}
 	if m.update.id == 0 || in.ID != m.update.id {
 		return
 	}
@@ -107,7 +110,7 @@ func (m *Machine) updateDone(in Input) {
 
 func (m *Machine) updateTimedOut() {
 	m.do(Effect{Kind: CancelUpdate, Epoch: m.epoch})
-	m.update = update{}
+	m.linger.update, m.update = m.update.id, update{}
 	m.lose(status.New(status.TaskFailed, errTimeout("update", m.cfg.ConnectTimeout)))
 }
 
@@ -118,6 +121,7 @@ func (m *Machine) dropUpdate() {
 		m.do(Effect{Kind: CancelUpdate, Epoch: m.epoch})
 		m.deferred.interrupted = m.update.now.with(m.update.then)
 		m.deferred.because = m.update.because
+		m.linger.update = m.update.id
 	}
 	m.update = update{}
 	m.timers.clear(tUpdate)

@@ -91,7 +91,7 @@ func (v *watch) hears(w *world, e observer.Event, rest []Effect) error {
 		return v.heals(w, e)
 	case observer.MediaProven:
 		v.counts.Proven++
-		if v.proven = true; !v.media && w.heard.Media <= v.since {
+		if v.proven = true; !v.media && w.heard.Media < max(v.since, 1) {
 			return errors.New("media is proven by nothing")
 		}
 	case observer.Resyncing:

@@ -41,7 +41,9 @@ type world struct {
 	watch  watch
 	rescue rescue
 	// lost is the epoch whose loss began the outage, and for how long it is still
-	// listened to after the first attempt has begun.
+	// listened to after the first Connect has begun.
+	begun     time.Duration // the epoch
+	left      uint64        // the lost one, until the first Connect of its outage
 	lost      uint64
 	lostUntil time.Duration
 
@@ -152,11 +154,11 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 		}
 	}
 	if w.m.state != observer.StateConnected && w.calling != 0 && w.calling == w.hushed {
-		w.forgone, w.calling = w.calling, 0
+		w.forgone, w.calling, w.rescue.promotion = w.calling, 0, w.calling
 	}
 	return effects, errors.Join(
 		w.checkPlace(in), w.checkEnd(), w.checkDeadline(in), w.checkLinks(),
-		w.checkReaction(&before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects), w.checkWatch(),
+		checkCalm(), w.checkReaction(&before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects), w.checkWatch(),
 	)
 }
 
@@ -307,7 +309,7 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 		if w.running == 0 {
 			return errors.New("no update to cancel")
 		}
-		w.dropped, w.running = w.running, 0
+		w.dropped, w.running, w.rescue.update = w.running, 0, w.running
 	case CallPromote, CallDemote:
 		if w.calling != 0 {
 			return errors.New("a promotion while another one runs")
@@ -352,10 +354,11 @@ func (w *world) opens(e Effect) error {
 	if err := w.begins(e); err != nil {
 		return err
 	}
-	if l := w.lost; l == e.Epoch-1 && w.lostUntil == 0 {
-		w.lostUntil = w.now.Mono + 2*time.Second
+	if w.left != 0 {
+		w.lost, w.lostUntil, w.left = w.left, w.now.Mono+2*time.Second, 0
 	}
-	w.epoch, w.heard = e.Epoch, Heard{}
+	w.epoch, w.heard, w.begun = e.Epoch, Heard{}, w.now.Mono
+	w.rescue.update, w.rescue.promotion = 0, 0
 	w.lives = append(w.lives, life{epoch: e.Epoch})
 	return nil
 }
@@ -445,7 +448,7 @@ func (w *world) hears(e observer.Event, rest []Effect) error {
 	case observer.Connected:
 		return errors.Join(w.connected(h, rest), w.watch.connected(h, rest))
 	case observer.Reconnecting:
-		w.lost, w.lostUntil, w.adopted = w.adopted, 0, 0
+		w.left, w.adopted = w.adopted, 0
 		return w.isDemoted("Reconnecting")
 	case observer.Promoted:
 		w.promoted = true
@@ -462,7 +465,7 @@ func (w *world) connected(h observer.Header, rest []Effect) error {
 	if w.adopted != 0 || l == nil || l.stage != open {
 		return fmt.Errorf("G1: e%d is adopted after e%d", h.Epoch, w.adopted)
 	}
-	w.adopted, l.adopted = h.Epoch, true
+	w.adopted, l.adopted, w.left = h.Epoch, true, 0
 	recovered := len(rest) > 0 && rest[0].Event != nil && rest[0].Event.Name() == "Recovered"
 	if recovered != (h.From == observer.StateReconnecting) {
 		return errors.New("Recovered tells something else than Connected")
