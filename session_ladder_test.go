@@ -119,11 +119,6 @@ func reviving() *sessiontest.Transport {
 	return tr.Then(ok().With(l))
 }
 
-// heard lets something come in on a layer of the newest link.
-func heard(at time.Duration, l status.Layer) act {
-	return act{at, func(st stage) { st.tr.Alive(sessiontest.Newest, l) }}
-}
-
 // climbs are played in fake time, and what is told of each is in ladder.golden: the
 // levels, their order, delays, time limits, endpoints, and what was kept.
 func climbs() []climb {
@@ -195,7 +190,7 @@ func climbs() []climb {
 		{name: "the detector finds media dead", tr: reviving(), acts: []act{silence(0, health.Media)}, length: 5 * sec},
 		{
 			name: "the detector finds signaling dead", tr: reviving(),
-			acts: []act{heard(0, status.LayerSignaling), silence(0, health.Signaling)}, length: 10 * sec,
+			acts: []act{silence(0, health.Signaling)}, length: 10 * sec,
 		},
 		{
 			name: "the budget cuts a restart short", tr: first(climber(turns(hangs), turns(works))),

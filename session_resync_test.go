@@ -315,13 +315,11 @@ func TestGapAndContinuity(t *testing.T) {
 		gap  time.Duration // on top of the outage
 		kept bool
 	}{
-		"media was silent":   {func(st stage) { st.tr.Silence(1, health.Media) }, 2600 * ms, true},
-		"lost at once":       {func(st stage) { st.tr.Report(1, lost) }, 0, true},
-		"lost, nobody knows": {func(st stage) { st.tr.Report(1, someLost) }, 0, false},
-		"signaling was silent": {func(st stage) {
-			st.tr.Alive(1, status.LayerSignaling)
-			st.tr.Silence(1, health.Signaling)
-		}, 4600 * ms, true},
+		"media was silent":     {func(st stage) { st.tr.Silence(1, health.Media) }, 2600 * ms, true},
+		"lost at once":         {func(st stage) { st.tr.Report(1, lost) }, 0, true},
+		"lost, nobody knows":   {func(st stage) { st.tr.Report(1, someLost) }, 0, false},
+		"signaling was silent": {func(st stage) { st.tr.Silence(1, health.Signaling) }, 4600 * ms, true},
+		"both were silent":     {func(st stage) { st.tr.Silence(1, health.Both) }, 4400 * ms, true},
 	} {
 		bubble(t, name, func(t *testing.T) {
 			hook := new(catchUp)

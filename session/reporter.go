@@ -56,6 +56,7 @@ func (r *Reporter) Present() { r.report(machine.Input{Kind: machine.Present}) }
 // Pong reports the answer to the ping with this id.
 func (r *Reporter) Pong(id uint64) {
 	if r.live() {
+		r.note(status.LayerSignaling)
 		r.s.postPong(r.epoch, id)
 	}
 }
