@@ -212,9 +212,10 @@ func TestSourceThatInsists(t *testing.T) {
 		tr := sessiontest.Script(fail(unauthorized))
 		s := newSession(t, authorized(tr, &source))
 		starting(s)
-		endsAfter(t, s, 5*time.Minute)
+		endsAfter(t, s, jittered(0)+jittered(1)+jittered(2)+jittered(3))
+		assert.ErrorIs(t, s.Err(), status.AudioAuthenticationRejected, "and not the end of the budget")
 		assert.Equal(t, []string{"token-1"}, sent(tr))
-		assert.Greater(t, len(source.requests()), 100)
+		assert.Len(t, source.requests(), policy.Default().Budget.Rejections)
 		verify(t, s, tr)
 	})
 }
@@ -914,4 +915,73 @@ func TestEndpointSourceFails(t *testing.T) {
 		assert.Equal(t, []string{"a"}, dialled(&tr), "the late answer opens nothing")
 		finish(t, s, &tr)
 	})
+}
+
+// What a source says of itself is not what the server says of the credentials, nor
+// what a link can do (NEEDS 7).
+func TestSourceSpeaksForItself(t *testing.T) {
+	for name, err := range map[string]error{
+		"unsupported": fmt.Errorf("getrandom: %w", errors.ErrUnsupported),
+		"refused":     fmt.Errorf("token service: %w", session.ErrRefused),
+	} {
+		bubble(t, name, func(t *testing.T) {
+			source := issuer{gives: func(_ context.Context, n int, _ session.CredentialRequest) (session.Credentials, error) {
+				if n == 2 {
+					return session.Credentials{}, err
+				}
+				return ticket(1), nil
+			}}
+			tr := &sessiontest.Transport{Link: sessiontest.Able()}
+			var rec sessiontest.Recorder
+			s := start(t, authorized(tr, &source, &rec))
+			settle(time.Minute)
+			tr.Report(sessiontest.Newest, lost)
+			settle(time.Minute)
+			recovered, _ := sessiontest.Last[observer.Recovered](&rec)
+			assert.Equal(t, policy.Resume, recovered.Outage.Level)
+			assert.Equal(t, 2, recovered.Outage.Attempts, "the failed one counts, and the level stays")
+			finish(t, s, tr, &rec)
+		})
+	}
+	bubble(t, "endpoints", func(t *testing.T) {
+		source := issuer{gives: func(context.Context, int, session.CredentialRequest) (session.Credentials, error) {
+			return ticket(1), nil
+		}}
+		asked := 0
+		var tr sessiontest.Transport
+		var rec sessiontest.Recorder
+		cfg := authorized(&tr, &source, &rec)
+		cfg.EndpointSource = session.EndpointFunc(func(context.Context, session.EndpointRequest) ([]string, error) {
+			if asked++; asked == 1 {
+				return nil, fmt.Errorf("directory: %w", session.ErrUnauthorized)
+			}
+			return []string{"a"}, nil
+		})
+		s := start(t, cfg)
+		assert.Equal(t, []string{"token-1"}, sent(&tr), "the server has not rejected it")
+		finish(t, s, &tr, &rec)
+	})
+}
+
+// A source that is no function is a mistake in the config.
+func TestSourceThatIsNil(t *testing.T) {
+	cfg := production(&sessiontest.Transport{})
+	cfg.Credentials, cfg.EndpointSource = session.CredentialFunc(nil), session.EndpointFunc(nil)
+	_, err := session.New(cfg)
+	assert.ErrorContains(t, err, "Config.Credentials is a nil CredentialFunc")
+	assert.ErrorContains(t, err, "Config.EndpointSource is a nil EndpointFunc")
+}
+
+// No verb of fmt shows a token, but for %w, which does not ask what it is given.
+func TestTokenUnderEveryVerb(t *testing.T) {
+	c := session.Credentials{Attendee: "a", Token: "secret"}
+	for verb := 'A'; verb <= 'z'; verb++ {
+		if verb == 'w' {
+			continue
+		}
+		for _, flag := range []string{"", "+", "#", "#+", "10.3"} {
+			assert.NotContains(t, fmt.Sprintf("%"+flag+string(verb), c), "sec", "%s%c", flag, verb)
+			assert.NotContains(t, fmt.Sprintf("%"+flag+string(verb), session.Attempt{Credentials: c}), "sec", "%s%c", flag, verb)
+		}
+	}
 }

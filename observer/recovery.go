@@ -38,8 +38,8 @@ type Hinted struct {
 }
 
 // AttemptQueued is told when an attempt has to wait for the limiter that this
-// session shares with others. AttemptStarted follows, unless the session ends
-// first.
+// session shares with others. AttemptStarted follows, unless the limiter fails or
+// the session ends first.
 type AttemptQueued struct {
 	Header
 	Level policy.Level `json:"level"`

@@ -138,7 +138,7 @@ func drawDelay(c *inquiry, d *Decision) bool {
 	d.Delay, d.Refusal = c.retries.DelayFor(c.cause(d.Level, asked))
 	if d.Refusal == RefusedNot && asked > 0 {
 		d.Delay = asked + min(d.Delay, math.MaxInt64-asked)
-		c.retries.Grant(d.Delay)
+		c.retries.Grant(asked + min(d.Delay-asked, asked/2))
 	}
 	return stopIfRefused(d)
 }

@@ -174,7 +174,7 @@ func (l Ladder) first(st status.Status, r Recovery) Level {
 	if d := st.Directive; d != nil {
 		switch {
 		case d.Recovery == status.RecoverByResume:
-			return Resume
+			return max(Resume, l.above(r)) // what was refused just now is not asked for again
 		case d.Recovery == status.RecoverByRejoin, d.Endpoint != "":
 			return Rejoin
 		}

@@ -1,8 +1,8 @@
 package policy
 
 // Level is how much of a connection an attempt replaces, from little to all of
-// it. Its text form is stable. The zero value is no level. Decide asks for Rejoin
-// only, so far.
+// it. Its text form is stable. The zero value is no level. See
+// Ladder.
 type Level int
 
 const (

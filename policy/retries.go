@@ -68,7 +68,7 @@ func (r *Retries) Attempt() { r.attempts++ }
 func (r *Retries) Refund() { r.attempts = max(r.attempts-1, 0) }
 
 // Grant adds to both clocks of the budget what a live server has asked the client
-// to wait, as far as Budget.Extension allows in one period. It is a sign of life.
+// to wait, as far as Budget.Extension allows in one period.
 func (r *Retries) Grant(d time.Duration) {
 	if ext := r.budget.Extension; ext >= 0 {
 		d = min(d, ext-r.granted)

@@ -157,7 +157,7 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, positive("ConnectTimeout", c.ConnectTimeout),
 		positive("CloseGrace", c.CloseGrace), positive("ObserverGrace", c.ObserverGrace),
-		positive("PrepareTimeout", c.PrepareTimeout), positive("ResyncTimeout", c.ResyncTimeout), c.validateEndpoints())
+		positive("PrepareTimeout", c.PrepareTimeout), positive("ResyncTimeout", c.ResyncTimeout), c.validateSources())
 	if c.PingInterval > 0 && c.PingInterval < time.Millisecond {
 		errs = append(errs, fmt.Errorf("session: Config.PingInterval is %s: it must be at least 1 ms, or negative for off", c.PingInterval))
 	}
@@ -166,6 +166,19 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, wrap("Health", c.Health.Validate()))
 	return errors.Join(errs...)
+}
+
+// validateSources refuses functions that are not there. In an interface they look
+// like sources.
+func (c Config) validateSources() error {
+	var errs []error
+	if f, ok := c.Credentials.(CredentialFunc); ok && f == nil {
+		errs = append(errs, errors.New("session: Config.Credentials is a nil CredentialFunc: leave the field out instead"))
+	}
+	if f, ok := c.EndpointSource.(EndpointFunc); ok && f == nil {
+		errs = append(errs, errors.New("session: Config.EndpointSource is a nil EndpointFunc: leave the field out instead"))
+	}
+	return errors.Join(append(errs, c.validateEndpoints())...)
 }
 
 func (c Config) validateEndpoints() error {

@@ -2,6 +2,8 @@ package session
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"time"
 )
@@ -20,6 +22,16 @@ type Credentials struct {
 }
 
 const redacted = "[redacted]"
+
+// Format hides the token, whatever the verb. (For %w, which is for errors alone, fmt
+// does not ask.)
+func (c Credentials) Format(f fmt.State, verb rune) {
+	text := c.String()
+	if verb == 'v' && f.Flag('#') {
+		text = c.GoString()
+	}
+	_, _ = io.WriteString(f, text)
+}
 
 // String hides the token.
 func (c Credentials) String() string { return c.Attendee + ":" + c.hidden() }

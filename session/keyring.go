@@ -2,17 +2,14 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/policy/status"
 )
-
-// maxRejected is how many rejected tokens are remembered.
-const maxRejected = 16
 
 // keyring holds the credentials of a session. Only one question to the source is
 // open at a time.
@@ -20,10 +17,10 @@ type keyring struct {
 	turn chan struct{} // holds a token while nobody asks
 
 	mu       sync.Mutex
-	held     Credentials // the last that the source gave
-	used     Credentials // the last that an attempt was given
-	rejected []string    // tokens, the newest last
-	last     Credentials // the last that was rejected, in this outage; zero: none
+	held     Credentials                // the last that the source gave
+	used     Credentials                // the last that an attempt was given
+	rejected map[[sha256.Size]byte]bool // hashes of tokens
+	last     Credentials                // the last that was rejected, in this outage; zero: none
 }
 
 func newKeyring() *keyring {
@@ -33,6 +30,14 @@ func newKeyring() *keyring {
 }
 
 var errSameCredentials = errors.New("the credential source gave a token that the server has rejected")
+
+// unprepared is what an attempt has failed with before it reached the transport.
+// What it says of credentials, refusals and abilities is the source's own affair,
+// but for a token that is known to be no good, which counts as rejected again.
+type unprepared struct{ error }
+
+// Unwrap leads to what the source has said.
+func (u unprepared) Unwrap() error { return u.error }
 
 // begin notes that an attempt begins: the first one of an outage, in which nothing
 // was rejected yet, or one that follows a rejection of what was used last.
@@ -49,9 +54,10 @@ func (k *keyring) begin(first, rejected bool) {
 		return
 	}
 	k.last, k.held = k.used, Credentials{}
-	if k.rejected = append(k.rejected, k.used.Token); len(k.rejected) > maxRejected {
-		k.rejected = k.rejected[1:]
+	if k.rejected == nil {
+		k.rejected = make(map[[sha256.Size]byte]bool)
 	}
+	k.rejected[sha256.Sum256([]byte(k.used.Token))] = true
 }
 
 // take waits for the turn to ask.
@@ -68,7 +74,7 @@ func (k *keyring) take(ctx context.Context) error {
 func (k *keyring) good(margin time.Duration) (Credentials, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.held.Expires.IsZero() || time.Until(k.held.Expires) < margin {
+	if k.held.Expires.IsZero() || left(k.held) < margin {
 		return Credentials{}, false
 	}
 	k.used = k.held
@@ -80,8 +86,8 @@ func (k *keyring) good(margin time.Duration) (Credentials, bool) {
 func (k *keyring) keep(c Credentials, ahead bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if slices.Contains(k.rejected, c.Token) {
-		k.last = c
+	if k.rejected[sha256.Sum256([]byte(c.Token))] {
+		k.last, k.used = c, c // that is what counts as rejected, again
 		return errSameCredentials
 	}
 	k.held = c
@@ -136,5 +142,8 @@ func expireIn(c Credentials) time.Duration {
 	if c.Expires.IsZero() {
 		return 0
 	}
-	return max(time.Until(c.Expires), 0)
+	return max(left(c), 0)
 }
+
+// left is the time until credentials expire, by the wall clock: a sleep counts.
+func left(c Credentials) time.Duration { return c.Expires.Round(0).Sub(time.Now().Round(0)) }

@@ -271,9 +271,18 @@ func statusOf(ctx context.Context, err error) status.Status {
 	if errors.As(err, &panicked) {
 		return status.New(status.TaskFailed, err) // whatever it panicked with
 	}
-	st := policy.StatusOf(err)
+	st := unshared(policy.StatusOf(err))
 	if ctx.Err() != nil && isContextError(st.Cause) {
 		st.Cause = errors.New(st.Cause.Error())
+	}
+	return st
+}
+
+// unshared copies what a transport may go on using.
+func unshared(st status.Status) status.Status {
+	if st.Directive != nil {
+		d := *st.Directive
+		st.Directive = &d
 	}
 	return st
 }

@@ -21,8 +21,15 @@ func attemptOf(e *machine.Effect) Attempt {
 }
 
 // prepare finds out what an attempt needs and the core does not know. An answer that
-// comes when the attempt was given up already opens nothing.
+// comes when the attempt was given up already opens nothing. The error is unprepared.
 func (s *Session) prepare(ctx context.Context, a *Attempt, find bool) error {
+	if err := s.ready(ctx, a, find); err != nil {
+		return unprepared{err}
+	}
+	return nil
+}
+
+func (s *Session) ready(ctx context.Context, a *Attempt, find bool) error {
 	if find {
 		if err := s.findEndpoint(ctx, a); err != nil {
 			return err
@@ -69,6 +76,10 @@ func (s *Session) findEndpoint(ctx context.Context, a *Attempt) (err error) {
 
 // rejects reports whether an attempt failed because of its credentials.
 func (s *Session) rejects(err error) bool {
+	var u unprepared
+	if errors.As(err, &u) {
+		return errors.Is(err, errSameCredentials)
+	}
 	if errors.Is(err, ErrUnauthorized) {
 		return true
 	}
@@ -142,11 +153,23 @@ func (s *Session) restore(ctx context.Context, cancel context.CancelFunc, l *lif
 		}
 		return restore()
 	}, func(err error) {
-		in := s.doneInput(ctx, machine.Restored, l, id, err)
-		in.Refused, in.Rejected = refuses(err), s.rejects(err)
+		in := s.restoredInput(ctx, l, id, err)
 		cancel()
 		s.post(in)
 	})
+}
+
+// restoredInput reports how a restart or resume ended.
+func (s *Session) restoredInput(ctx context.Context, l *life, id uint64, err error) machine.Input {
+	var u unprepared
+	if errors.As(err, &u) {
+		return machine.Input{
+			Kind: machine.Restored, Epoch: l.epoch, ID: id, Status: statusOf(ctx, err), Rejected: s.rejects(err),
+		}
+	}
+	in := s.doneInput(ctx, machine.Restored, l, id, err)
+	in.Refused, in.Rejected = refuses(err), s.rejects(err)
+	return in
 }
 
 // refuses reports whether the server will not have that level.

@@ -26,6 +26,7 @@ type Reporter struct {
 // Status reports a status from the signaling or the media layer. Codes without
 // consequences, such as status.OK, do nothing.
 func (r *Reporter) Status(st status.Status) {
+	st = unshared(st)
 	r.report(machine.Input{Kind: machine.Reported, Status: st})
 }
 
@@ -38,7 +39,7 @@ func (r *Reporter) Closed(layer status.Layer, err error) {
 }
 
 func closed(layer status.Layer, err error) machine.Input {
-	st := policy.StatusOf(err)
+	st := unshared(policy.StatusOf(err))
 	_, coded := status.CodeOf(err)
 	if !coded && !st.Permanent {
 		st = status.Status{Cause: err} // the core puts in the code that stands for the layer
