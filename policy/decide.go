@@ -151,6 +151,8 @@ func (c *inquiry) cause(level Level, asked time.Duration) Cause {
 		Refused: st.Wire != 0 && shared(st), Elapsed: c.retries.Elapsed(c.now), Asked: asked,
 	}
 	switch {
+	case shared(st) && r.At != 0: // whatever began it, a server has trouble now
+		cause.Reach = ReachShared
 	case r.Local:
 		cause.Reach = ReachLocal
 	case shared(st):

@@ -23,8 +23,8 @@ type Credentials struct {
 
 const redacted = "[redacted]"
 
-// Format hides the token, whatever the verb. (For %w, which is for errors alone, fmt
-// does not ask.)
+// Format hides the token, whatever the verb. (For %w and %p, fmt does not
+// ask.)
 func (c Credentials) Format(f fmt.State, verb rune) {
 	text := c.String()
 	if verb == 'v' && f.Flag('#') {

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
@@ -119,7 +120,7 @@ func (m *Machine) resumeAt() string {
 func (m *Machine) found(list []string) {
 	m.endpoints.found, m.endpoints.cursor, m.trouble.found = list, 0, true
 	m.attempt.Endpoint = list[0]
-	m.tell(observer.EndpointsFound{Header: m.here(), Endpoints: list})
+	m.tell(observer.EndpointsFound{Header: m.here(), Endpoints: slices.Clone(list)}) // observers may do as they like
 }
 
 // move notes where the server sends this session.

@@ -30,6 +30,7 @@ func (m *Machine) letThrough(in Input) {
 		m.proceed()
 		return
 	}
+	m.retries.Attempt() // a limiter that fails must not be asked for ever
 	m.ails().blame(m.told(in.Status))
 	m.judge(m.decide(policy.Failed, in.Status), in.Status)
 }
