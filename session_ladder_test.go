@@ -471,21 +471,40 @@ func TestDeafRestoreComesBack(t *testing.T) {
 	}
 }
 
-// Deaf restarts, one in every outage, end nothing: the next link is none the worse for
-// them.
-func TestDeafRestoresEndNothing(t *testing.T) {
-	bubble(t, "ten", func(t *testing.T) {
+// Deaf restarts, one in every outage, end nothing, until there are too many of them
+// (G11).
+func TestDeafRestoresPileUp(t *testing.T) {
+	const most = 16
+	bubble(t, "one too many", func(t *testing.T) {
 		tr := &sessiontest.Transport{Link: climber(sessiontest.Deaf("SDP"), sessiontest.Step{})}
 		var rec sessiontest.Recorder
 		s := start(t, production(tr, &rec))
-		for range 10 {
+		for n := range most {
 			settle(time.Minute)
-			require.Equal(t, session.StateConnected, s.State())
+			require.Equal(t, session.StateConnected, s.State(), "after %d", n)
 			tr.Report(sessiontest.Newest, mediaLost)
 		}
+		endsAfter(t, s, 500*ms+5*sec+closeGrace)
+		assert.ErrorIs(t, s.Err(), status.TaskFailed)
+		stopped, _ := sessiontest.Last[observer.Stopped](&rec)
+		assert.Equal(t, observer.ByFault, stopped.Initiator)
+		assert.Len(t, tr.Snapshot().Running, most)
+		verify(t, s, tr, &rec)
+	})
+	bubble(t, "some return", func(t *testing.T) {
+		tr := &sessiontest.Transport{Link: climber(sessiontest.Deaf("SDP"), sessiontest.Step{})}
+		s := start(t, production(tr))
+		for n := range uint64(2 * most) {
+			settle(time.Minute)
+			require.Equal(t, session.StateConnected, s.State(), "after %d", n)
+			tr.Report(sessiontest.Newest, mediaLost)
+			if n >= most/2 {
+				tr.Release(n - most/2 + 1)
+			}
+		}
 		settle(time.Minute)
-		assert.EqualValues(t, 11, s.Snapshot().Epoch)
-		finish(t, s, tr, &rec)
+		assert.EqualValues(t, 2*most+1, s.Snapshot().Epoch)
+		finish(t, s, tr)
 	})
 }
 
