@@ -38,8 +38,8 @@ type rescued struct {
 	rejections          int8
 	step                step
 
-	link, op, before, linger, limiter, network, outage, fresh, deferred, interrupted, endpoints int8
-	timeout, granted                                                                            loss
+	link, op, before, limiter, network, outage, fresh, deferred, interrupted, endpoints int8
+	timeout, granted                                                                    loss
 }
 
 // loss is what may still come of the status that an attempt has failed with.
@@ -98,7 +98,6 @@ func (a *rescued) climb(w *world) {
 	r := &t.recovery
 	a.level, a.floor, a.damage = t.level, r.Floor, r.Damage
 	a.restarts, a.resumes = saturate(r.Restarts, 3), saturate(r.Resumes, 3)
-	a.linger = bits(m.linger.update != 0, m.linger.promotion != 0, m.linger.resync != 0, m.old.restore)
 	a.interrupted = bits(m.deferred.interrupted.renegotiate, m.deferred.interrupted.viewOnly)
 	switch m.phase {
 	case aborting:

@@ -58,7 +58,6 @@ func (m *Machine) open(timeout time.Duration) {
 	}
 	m.epoch++
 	m.phase, m.present, m.adopted, m.abilities, m.heard = opening, false, false, 0, Heard{}
-	m.linger = lingering{}
 	m.live.expect, m.live.doubt = health.ExpectUnknown, status.Status{}
 	endpoint, find := m.endpoint()
 	m.attempting(Attempt{Level: policy.Rejoin, Endpoint: endpoint, FindEndpoint: find, Timeout: timeout})
@@ -114,7 +113,7 @@ func (m *Machine) opened(in Input) {
 // waiting for it as it did for the Connect.
 func (m *Machine) openedLate(epoch uint64) {
 	m.do(Effect{Kind: CloseLink, Epoch: epoch})
-	if m.phase == aborting && epoch == m.epoch {
+	if m.phase == aborting && epoch == m.epoch && m.op == 0 {
 		m.await(operation{epoch: epoch})
 		m.failed(m.timeout)
 		return
@@ -351,7 +350,6 @@ func (m *Machine) retry(d policy.Decision, st status.Status) {
 	}
 	m.timers.set(tRetry, at)
 	m.lastChance()
-	m.waitForCalls()
 }
 
 // plan notes what was decided about the next attempt. An outage never goes down
@@ -469,7 +467,7 @@ func (m *Machine) suspend() {
 		m.op = 0
 	case resyncing:
 		m.do(Effect{Kind: CancelResync, Epoch: m.epoch, ID: m.op})
-		m.linger.resync, m.op = m.op, 0
+		m.op = 0
 	}
 }
 
@@ -498,15 +496,12 @@ func (m *Machine) graceOver() {
 		return
 	}
 	switch {
-	case m.phase == aborting && m.op != 0: // the link is taken, nothing else can run on it
+	case op.restore:
 		m.op = 0
-		m.taken()
+		m.abilities &^= CanRestart | CanResume // the link is taken, nothing else can run on it
 		m.failed(m.timeout)
 	case m.phase == aborting:
 		m.failed(m.timeout)
-	case op.restore:
-		m.taken()
-		m.proceed()
 	default:
 		m.proceed()
 	}
@@ -518,8 +513,8 @@ func (m *Machine) tooDeaf(op operation) bool {
 	switch {
 	case m.phase == leaving:
 		return false
-	case op.restore && m.isDeafCall(op.epoch):
-		why = errDeafCalls
+	case op.restore && m.isDeafRestore(op.epoch):
+		why = errDeafRestores
 	case op.restore:
 		return false
 	case op.connect && m.isDeaf(op.epoch):
@@ -547,16 +542,16 @@ func (m *Machine) isDeafClose(epoch uint64) bool {
 	return len(m.deafCloses) >= maxDeafCloses
 }
 
-// isDeafCall remembers that a call on the link of an epoch hangs, and reports whether
-// these are now too many. They are as many as may be of the closes.
-func (m *Machine) isDeafCall(epoch uint64) bool {
-	m.deafCalls = append(m.deafCalls, epoch)
-	return len(m.deafCalls) >= maxDeafCloses
+// isDeafRestore remembers that a restart or a resume on the link of an epoch hangs,
+// and reports whether these are now too many. They hold up as little as Closes do.
+func (m *Machine) isDeafRestore(epoch uint64) bool {
+	m.deafRestores = append(m.deafRestores, epoch)
+	return len(m.deafRestores) >= maxDeafCloses
 }
 
-// heardOfCall notes that such a call has returned after all.
-func (m *Machine) heardOfCall(epoch uint64) {
-	m.deafCalls = slices.DeleteFunc(m.deafCalls, func(e uint64) bool { return e == epoch })
+// heardOfRestore notes that one has returned after all.
+func (m *Machine) heardOfRestore(epoch uint64) {
+	m.deafRestores = slices.DeleteFunc(m.deafRestores, func(e uint64) bool { return e == epoch })
 }
 
 // isDeaf remembers that the Connect of an epoch ignores its context, and

@@ -247,7 +247,7 @@ func (w *world) checkStale(untouched *Machine, in Input, effects []Effect) error
 		return nil
 	}
 	untouched.clock(w.now)
-	untouched.stale, untouched.deafCalls = w.m.stale, w.m.deafCalls // a call that has returned leaves no trace else
+	untouched.stale, untouched.deafRestores = w.m.stale, w.m.deafRestores // one that has returned leaves no other trace
 	if len(effects) > 0 || !reflect.DeepEqual(untouched, w.m) {
 		return fmt.Errorf("G10: %s of epoch %d in epoch %d changes something", in.Kind, in.Epoch, w.m.epoch)
 	}

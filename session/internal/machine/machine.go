@@ -96,7 +96,6 @@ type Machine struct {
 	// op is the restart, resume or resync that is running, or was cancelled and is
 	// waited for; 0: none. At most one is.
 	op       uint64
-	linger   lingering
 	fresh    freshness
 	deferred deferred
 	queued   uint64 // the limiter's question that is open; 0: none
@@ -109,8 +108,8 @@ type Machine struct {
 	deaf [maxDeaf]uint64
 	// deafCloses holds the epochs whose Close has outlasted its grace.
 	deafCloses []uint64
-	// deafCalls holds those of links that a call was left behind on.
-	deafCalls []uint64
+	// deafRestores holds those of links that a restart or a resume was left behind on.
+	deafRestores []uint64
 	// Until priorUntil the link, or attempt, before this epoch may still say that there
 	// is nothing to come back to.
 	priorUntil time.Duration
@@ -249,7 +248,7 @@ func (m *Machine) Clone() *Machine {
 	c.monitor = m.monitor.Clone()
 	c.live = m.live.clone()
 	c.effects = slices.Clone(m.effects)
-	c.deafCloses, c.deafCalls = slices.Clone(m.deafCloses), slices.Clone(m.deafCalls)
+	c.deafCloses, c.deafRestores = slices.Clone(m.deafCloses), slices.Clone(m.deafRestores)
 	return &c
 }
 
@@ -307,7 +306,7 @@ func (m *Machine) clock(now Instant) {
 		m.pinger.Start(now.Mono)
 		m.timers.set(tPing, now.Mono)
 	}
-	m.slept()
+	m.slept(jump)
 }
 
 func (m *Machine) dispatch(in Input) {
@@ -357,8 +356,8 @@ func (m *Machine) fromLink(in Input) {
 	case Prepared:
 		m.prepared(in)
 		return
-	case Restored, Resynced, UpdateDone, PromoteDone, DemoteDone:
-		m.heardOfCall(in.Epoch)
+	case Restored:
+		m.heardOfRestore(in.Epoch)
 	}
 	if m.state == observer.StateIdle || m.phase == leaving {
 		return
@@ -507,7 +506,7 @@ var (
 	errUnsupported   = errors.New("the link cannot do that after all")
 	errNotLetThrough = errors.New("the limiter has let no attempt through")
 
-	errDeaf       = errors.New("two Connects ignored their cancelled context and have not returned")
-	errDeafCalls  = fmt.Errorf("%d calls on links have not returned", maxDeafCloses)
-	errDeafCloses = fmt.Errorf("%d Closes have not returned", maxDeafCloses)
+	errDeaf         = errors.New("two Connects ignored their cancelled context and have not returned")
+	errDeafRestores = fmt.Errorf("%d restarts and resumes have not returned", maxDeafCloses)
+	errDeafCloses   = fmt.Errorf("%d Closes have not returned", maxDeafCloses)
 )

@@ -72,8 +72,9 @@ func (m *Machine) downExpired() {
 }
 
 // slept has an attempt that was waited for during a sleep come at once: what its
-// delay was for is long over. A link that may still heal is given the delay.
-func (m *Machine) slept() {
+// delay was for is long over, and so is what the server has asked for, if the sleep
+// was longer. A link that may still heal is given the delay.
+func (m *Machine) slept(sleep time.Duration) {
 	if m.state == observer.StateStopped {
 		return
 	}
@@ -82,13 +83,18 @@ func (m *Machine) slept() {
 		m.network.until = min(m.network.until, m.now.Mono)
 		m.timers.set(tOffline, min(at, m.now.Mono))
 	}
-	if m.phase == waiting || m.phase == holding {
-		m.trouble.recovery.Local = true
-		m.collapse()
+	if m.phase != waiting && m.phase != holding {
+		return
 	}
+	m.trouble.recovery.Local = true
+	if due, ok := m.timers.at(tRetry); ok && due-m.now.Mono <= sleep {
+		m.trouble.asked = false
+	}
+	m.collapse()
 }
 
-// hurry acts on a hint that something has changed: it looks at a link, and has the next attempt come at once, unless the server asked for time.
+// hurry acts on a hint that something has changed: it looks at a link, and has the
+// next attempt come at once, unless the server asked for time.
 func (m *Machine) hurry() {
 	m.network.changed = m.now.Mono
 	switch {
@@ -131,7 +137,16 @@ func (m *Machine) lookAt() {
 	if m.watching() {
 		m.live.detector.Doubt(m.now.Mono, health.Both)
 		m.detect()
-	} else if m.timers.armed(tPing) {
-		m.timers.set(tPing, m.now.Mono)
+	} else if m.timers.armed(tPing) && !m.unanswered() {
+		m.pinger.Start(m.now.Mono)
+		m.ping()
 	}
+}
+
+// unanswered reports whether a ping is out: then its answer is the sign of life.
+func (m *Machine) unanswered() bool {
+	p := m.pinger
+	due, _ := p.Due()
+	_, _, missed := p.Tick(due)
+	return missed
 }

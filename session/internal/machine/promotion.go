@@ -43,9 +43,6 @@ func (m *Machine) askPromotion(p promotion, call EffectKind) {
 // promotionDone takes the end of the running operation. A demotion holds even
 // if the other side did not acknowledge it.
 func (m *Machine) promotionDone(in Input) {
-	if m.returned(&m.linger.promotion, in.ID) {
-		return
-	}
 	if m.promotion.id == 0 || in.ID != m.promotion.id {
 		return
 	}
@@ -101,7 +98,7 @@ func (m *Machine) dropPromotion() {
 	if !m.promotion.answered {
 		m.answer(m.promotion.id, Lost, m.trouble.last)
 	}
-	m.linger.promotion, m.promotion = m.promotion.id, promotion{}
+	m.promotion = promotion{}
 	m.timers.clear(tPromotion)
 }
 

@@ -16,10 +16,7 @@ type rescue struct {
 	// op is the restart, resume or resync that runs, or has not returned since it was
 	// cancelled; before is the one before it.
 	op, before running
-	// update and promotion are the calls that were cancelled when the link was lost,
-	// and have not returned.
-	update, promotion uint64
-	offered           Abilities // of the link, when it opened
+	offered    Abilities // of the link, when it opened
 
 	floor    policy.Level // the highest one that the outage has come to
 	tries    [policy.Rejoin + 1]int
@@ -55,8 +52,11 @@ type running struct {
 	since     time.Duration // when it was cancelled
 }
 
-// on says whether an operation runs on the link of an epoch.
-func (o running) on(epoch uint64) bool { return o.id != 0 && o.epoch == epoch }
+// on says whether an operation runs on the link of an epoch. A restart or a resume
+// that was cancelled does until it returns; a resync is the application's own.
+func (o running) on(epoch uint64) bool {
+	return o.id != 0 && o.epoch == epoch && !(o.kind == Resync && o.cancelled)
+}
 
 // mends is the damage that a restart or resume is there for.
 func (o running) mends() policy.Damage {
@@ -90,17 +90,12 @@ func (v *rescue) takes(w *world, at Instant, in Input) {
 			v.resynced = in.Status.IsZero() && !v.op.cancelled
 			v.op = running{}
 		}
-	case UpdateDone:
-		if current && in.ID == v.update {
-			v.update = 0
-		}
-	case PromoteDone, DemoteDone:
-		if current && in.ID == v.promotion {
-			v.promotion = 0
-		}
 	case Admitted:
 		if in.ID == v.asking && in.ID != 0 {
 			v.asked, v.asking, v.let = v.asking, 0, in.Status.IsZero()
+			if !v.let {
+				w.account.tries++ // or a limiter that fails would be asked for ever
+			}
 		}
 	case Refreshed:
 		if in.ID == v.refreshing {
@@ -200,8 +195,6 @@ func (v *rescue) restores(w *world, e Effect) error {
 		return fmt.Errorf("%s e%d, which is not a lost link that is kept", e.Kind, e.Epoch)
 	case v.op.on(e.Epoch):
 		return fmt.Errorf("%s while a %s runs on the link", e.Kind, v.op.kind)
-	case v.update != 0 || v.promotion != 0:
-		return fmt.Errorf("%s while update %d, promotion %d run on the link", e.Kind, v.update, v.promotion)
 	case v.offered&able == 0:
 		return fmt.Errorf("%s on a link that cannot do that", e.Kind)
 	case v.tries[level] >= rung.Attempts:
@@ -275,7 +268,7 @@ func (v *rescue) hears(w *world, e observer.Event) error {
 	switch e := e.(type) {
 	case observer.Connecting, observer.Reconnecting:
 		*v = rescue{
-			op: v.op, before: v.before, update: v.update, promotion: v.promotion, offered: v.offered, since: w.now.Wall, down: v.down, downSince: v.downSince, downUntil: v.downUntil,
+			op: v.op, before: v.before, offered: v.offered, since: w.now.Wall, down: v.down, downSince: v.downSince, downUntil: v.downUntil,
 			refreshing: v.refreshing, refreshed: v.refreshed, asked: v.asked,
 		}
 	case observer.Connected:
@@ -309,8 +302,9 @@ func (v *rescue) schedules(w *world, d policy.Decision, failed policy.Level) err
 	dir := d.Facts.Status.Directive
 	v.wish = dir
 	asked := dir != nil && dir.RetryAfter > 0 && w.m.cfg.Policy.MaxRetryAfter > 0
-	if asked {
-		w.account.grant(d.Delay, w.m.cfg.Policy.Budget.Extension)
+	if asked { // the server's time, and as much again as half of it to come apart from others
+		wish := min(dir.RetryAfter, w.m.cfg.Policy.MaxRetryAfter)
+		w.account.grant(wish+min(d.Delay-wish, wish/2), w.m.cfg.Policy.Budget.Extension)
 	}
 	directed := dir != nil && dir.Recovery == status.RecoverByResume
 	switch {

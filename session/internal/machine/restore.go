@@ -67,43 +67,6 @@ func (m *Machine) restored(in Input) {
 	}
 }
 
-// lingering are the calls on the link that were cancelled when it was lost, and have
-// not returned. Nothing else may run on it until they have.
-type lingering struct{ update, promotion, resync uint64 }
-
-func (l lingering) none() bool { return l == lingering{} }
-
-// waitForCalls gives what lingers on a link that is kept the close grace.
-func (m *Machine) waitForCalls() {
-	if m.held && !m.linger.none() {
-		m.await(operation{epoch: m.epoch, restore: true})
-	}
-}
-
-// returned notes that one of them has, and goes on after the last one; false if it
-// was none of them.
-func (m *Machine) returned(call *uint64, id uint64) bool {
-	if *call == 0 || *call != id {
-		return false
-	}
-	*call = 0
-	if m.linger.none() && m.old.restore {
-		m.timers.clear(tGrace)
-		m.old = operation{}
-		m.proceed()
-	}
-	return true
-}
-
-// taken gives up a link for restores, because a call on it ignores its context.
-func (m *Machine) taken() {
-	m.abilities &^= CanRestart | CanResume
-	if m.phase == holding {
-		m.release(false)
-		m.phase = waiting
-	}
-}
-
 // failureOf is the status of a cancelled operation, which may have succeeded
 // after all.
 func failureOf(st status.Status) status.Status {
@@ -168,19 +131,33 @@ func (m *Machine) attemptLost(st status.Status) {
 }
 
 // raise takes a further loss into account while the next attempt is waited for:
-// what was to be kept may be gone as well.
+// what was to be kept may be gone as well, or the server may not want it back.
 func (m *Machine) raise(st status.Status) {
 	t := m.trouble
 	t.recovery.Damage |= policy.DamageOf(st)
-	if !m.held || m.phase == reasoning || policy.DamageOf(st) == 0 {
+	rejoin := m.heed(st.Directive)
+	switch {
+	case !m.held || m.phase == reasoning:
 		return
+	case rejoin:
+		t.level = policy.Rejoin
+	case policy.DamageOf(st) != 0:
+		t.level = max(t.level, m.cfg.Policy.Ladder.LevelFor(status.Status{}, m.recovery()))
 	}
-	level := m.cfg.Policy.Ladder.LevelFor(status.Status{}, m.recovery())
-	t.level = max(t.level, level)
 	if t.level == policy.Rejoin && m.phase == holding {
 		m.release(false)
 		m.phase = waiting
 	}
+}
+
+// heed takes a wish of the server about the attempt that is waited for, and reports
+// whether it is to begin from nothing.
+func (m *Machine) heed(d *status.Directive) bool {
+	if d == nil {
+		return false
+	}
+	m.move(d.Endpoint)
+	return d.Recovery == status.RecoverByRejoin || d.Endpoint != "" && d.Recovery == status.RecoverAnyhow
 }
 
 // adopt lets the application catch up before the recovery counts as one.
@@ -201,9 +178,6 @@ func (m *Machine) adopt() {
 
 // resynced takes the end of that.
 func (m *Machine) resynced(in Input) {
-	if m.returned(&m.linger.resync, in.ID) {
-		return
-	}
 	if m.phase != resyncing || in.ID != m.op {
 		return
 	}

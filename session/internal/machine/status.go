@@ -114,7 +114,7 @@ func (m *Machine) lastHeard(st status.Status) time.Duration {
 func (m *Machine) reasoned(st status.Status) {
 	m.timers.clear(tReason)
 	if policy.DamageOf(st) == 0 {
-		m.trouble.recovery.Damage = 0
+		m.trouble.recovery.Floor = policy.Rejoin
 	}
 	m.reasonOver()
 }

@@ -52,9 +52,9 @@ func (m *Machine) asked(in Input) {
 func (m *Machine) catchUp(kept bool) {
 	d := m.deferred
 	m.deferred = deferred{}
-	c, because := d.asked, d.because
-	if kept {
-		c = c.with(d.interrupted)
+	c, because := d.asked, status.Status{}
+	if kept && !d.interrupted.none() {
+		c, because = c.with(d.interrupted), d.because
 	}
 	if c.viewOnly = m.viewOnly && !m.linkViewOnly; c.viewOnly && !d.asked.viewOnly && because.IsZero() {
 		because = status.New(status.VideoCallSwitchToViewOnly, nil)
@@ -67,6 +67,7 @@ func (m *Machine) catchUp(kept bool) {
 // change renegotiates or switches to view-only, one update at a time.
 func (m *Machine) change(c change, because status.Status) {
 	if m.abilities&CanUpdate == 0 {
+		m.linkViewOnly = m.linkViewOnly || c.viewOnly // as far as it can be told
 		m.tell(observer.Updated{Header: m.here(), Renegotiate: c.renegotiate, ViewOnly: c.viewOnly, Unsupported: true})
 		return
 	}
@@ -77,7 +78,7 @@ func (m *Machine) change(c change, because status.Status) {
 		return
 	}
 	m.ops++
-	m.update = update{id: m.ops, now: c}
+	m.update = update{id: m.ops, now: c, because: because}
 	m.arm(tUpdate, m.cfg.ConnectTimeout)
 	m.tell(observer.Updating{Header: m.here(), Renegotiate: c.renegotiate, ViewOnly: c.viewOnly, Cause: because})
 	m.do(Effect{Kind: Update, Epoch: m.epoch, ID: m.update.id, Renegotiate: c.renegotiate, ViewOnly: c.viewOnly})
@@ -86,9 +87,6 @@ func (m *Machine) change(c change, because status.Status) {
 // updateDone takes the end of the running update. One that fails has left the
 // session in doubt: it is a loss.
 func (m *Machine) updateDone(in Input) {
-	if m.returned(&m.linger.update, in.ID) {
-		return
-	}
 	if m.update.id == 0 || in.ID != m.update.id {
 		return
 	}
@@ -96,6 +94,7 @@ func (m *Machine) updateDone(in Input) {
 	m.update = update{}
 	m.timers.clear(tUpdate)
 	if !in.Unsupported && !in.Status.IsZero() {
+		m.interruptedBy(done)
 		m.lose(in.Status)
 		return
 	}
@@ -110,8 +109,15 @@ func (m *Machine) updateDone(in Input) {
 
 func (m *Machine) updateTimedOut() {
 	m.do(Effect{Kind: CancelUpdate, Epoch: m.epoch})
-	m.linger.update, m.update = m.update.id, update{}
+	m.interruptedBy(m.update)
+	m.update = update{}
 	m.lose(status.New(status.TaskFailed, errTimeout("update", m.cfg.ConnectTimeout)))
+}
+
+// interruptedBy keeps what waited for an update that has failed. That one is not
+// tried again: it may well be what breaks the link.
+func (m *Machine) interruptedBy(failed update) {
+	m.deferred.interrupted, m.deferred.because = failed.then, failed.because
 }
 
 // dropUpdate cancels the running update; what it was to bring about is not
@@ -121,7 +127,6 @@ func (m *Machine) dropUpdate() {
 		m.do(Effect{Kind: CancelUpdate, Epoch: m.epoch})
 		m.deferred.interrupted = m.update.now.with(m.update.then)
 		m.deferred.because = m.update.because
-		m.linger.update = m.update.id
 	}
 	m.update = update{}
 	m.timers.clear(tUpdate)

@@ -154,7 +154,7 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 		}
 	}
 	if w.m.state != observer.StateConnected && w.calling != 0 && w.calling == w.hushed {
-		w.forgone, w.calling, w.rescue.promotion = w.calling, 0, w.calling
+		w.forgone, w.calling = w.calling, 0
 	}
 	return effects, errors.Join(
 		w.checkPlace(in), w.checkEnd(), w.checkDeadline(in), w.checkLinks(),
@@ -309,7 +309,7 @@ func (w *world) effect(in Input, all []Effect, i int, e Effect) error {
 		if w.running == 0 {
 			return errors.New("no update to cancel")
 		}
-		w.dropped, w.running, w.rescue.update = w.running, 0, w.running
+		w.dropped, w.running = w.running, 0
 	case CallPromote, CallDemote:
 		if w.calling != 0 {
 			return errors.New("a promotion while another one runs")
@@ -358,7 +358,6 @@ func (w *world) opens(e Effect) error {
 		w.lost, w.lostUntil, w.left = w.left, w.now.Mono+2*time.Second, 0
 	}
 	w.epoch, w.heard, w.begun = e.Epoch, Heard{}, w.now.Mono
-	w.rescue.update, w.rescue.promotion = 0, 0
 	w.lives = append(w.lives, life{epoch: e.Epoch})
 	return nil
 }
