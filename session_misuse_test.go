@@ -3,10 +3,12 @@ package holdfast_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
@@ -92,5 +94,25 @@ func TestEndpointsAreTheSessions(t *testing.T) {
 		s := start(t, cfg)
 		assert.Equal(t, "b", tr.Snapshot().Attempts()[1].Endpoint)
 		finish(t, s, tr)
+	})
+}
+
+// typedNil is an error that panics when it is asked.
+type typedNil struct{ text string }
+
+func (e *typedNil) Error() string { return e.text }
+
+// A reason that cannot be read does not spread into logs and errors.
+func TestUnreadableReason(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		var tr sessiontest.Transport
+		var rec sessiontest.Recorder
+		s := start(t, production(&tr, &rec, observer.Log{Logger: slog.New(slog.DiscardHandler)}))
+		require.NoError(t, s.Reconnect((*typedNil)(nil)))
+		settle(time.Minute)
+		s.StopWith((*typedNil)(nil))
+		require.NoError(t, s.Wait(t.Context()))
+		assert.ErrorContains(t, s.Err(), "an error that panics when it is read")
+		verify(t, s, &tr, &rec)
 	})
 }

@@ -77,7 +77,8 @@ type Config struct {
 	// is on.
 	ProofTimeout time.Duration
 	// NoHealing gives up a link as soon as the detector has found it dead. Otherwise
-	// it is left alone until the next attempt begins, and kept if it comes back.
+	// it is left alone until the next attempt begins, or has to wait for the Limiter,
+	// and kept if it comes back.
 	NoHealing bool
 	// Endpoints are where attempts go, in turn: one that has failed is left for the
 	// next, and the one that worked is where the next outage begins. What an endpoint

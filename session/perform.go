@@ -278,6 +278,19 @@ func statusOf(ctx context.Context, err error) status.Status {
 	return st
 }
 
+var errUnreadable = errors.New("an error that panics when it is read")
+
+// readable stands in for an error that cannot be read, such as a typed nil.
+func readable(err error) (sound error) {
+	defer func() {
+		if recover() != nil {
+			sound = errUnreadable
+		}
+	}()
+	examine(err)
+	return err
+}
+
 // unshared copies what a transport may go on using.
 func unshared(st status.Status) status.Status {
 	if st.Directive != nil {

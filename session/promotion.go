@@ -17,12 +17,14 @@ type promotion struct {
 }
 
 // Promote asks the server to take the session into its primary meeting, and
-// returns when that is acknowledged. The promotion ends with the connection,
-// at the latest: observers are told Demoted then. The error is ErrReconnecting,
-// another ErrNotConnected, ErrBusy, ErrStopped, errors.ErrUnsupported if the link is no Promoter, the
-// cause of ctx, or what the link's Promote returned, as a status. A promotion
-// that outlasts ctx or the connect timeout may still be granted: observers are
-// told Promoted then, and until the call has returned another one is ErrBusy.
+// returns when that is acknowledged. The promotion ends with the connection, at the
+// latest: observers are told Demoted then, also if the server has kept the session
+// and may count it as promoted still; whoever wants that promotes it again. The
+// error is ErrReconnecting, another ErrNotConnected, ErrBusy, ErrStopped,
+// errors.ErrUnsupported if the link is no Promoter, the cause of ctx, or what the
+// link's Promote returned, as a status. A promotion that outlasts ctx or the connect
+// timeout may still be granted: observers are told Promoted then, and until the call
+// has returned another one is ErrBusy.
 func (s *Session) Promote(ctx context.Context, c Credentials) error {
 	return s.askPromotion(machine.Promote, promotion{ctx: ctx, credentials: c, answer: make(chan error, 1)})
 }

@@ -151,7 +151,7 @@ func (s *Session) Stop() { s.stop(nil) }
 
 // StopWith is Stop for a reason of the application's own: the session's error
 // and Stopped have it as the cause, and Run returns that error.
-func (s *Session) StopWith(reason error) { s.stop(reason) }
+func (s *Session) StopWith(reason error) { s.stop(readable(reason)) }
 
 // stop latches first, by cancelling every context, and tells the core then:
 // nothing that a drain elsewhere starts meanwhile gets a live context.
@@ -362,7 +362,7 @@ func (s *Session) Reconnect(reason error) error {
 		return ErrStopped
 	}
 	s.post(machine.Input{Kind: machine.Reconnect, Status: status.Status{
-		Code: status.ConnectionHealthReconnect, Layer: status.LayerClient, Cause: reason,
+		Code: status.ConnectionHealthReconnect, Layer: status.LayerClient, Cause: readable(reason),
 	}})
 	return nil
 }
