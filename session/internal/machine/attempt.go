@@ -36,6 +36,11 @@ func (m *Machine) begin() {
 		m.phase = waiting
 		return // to be called again when that is closed
 	}
+	if m.admitted && level > m.paid {
+		m.trouble.level, m.admitted = level, false
+		m.enqueue() // it costs more than was asked for
+		return
+	}
 	m.retryDue, m.admitted = false, false
 	timeout := m.clipped(m.cfg.Policy.Ladder.Limit(level, m.cfg.ConnectTimeout))
 	if timeout <= 0 {
@@ -158,6 +163,9 @@ func (m *Machine) openFailed(in Input) {
 // transport gave when it was cancelled, if that says more than the timeout.
 func (m *Machine) named(st status.Status) status.Status {
 	if st.Code != status.TaskFailed || st.Permanent {
+		if st.Directive == nil {
+			st.Directive = m.timeout.Directive // of the report that ended it
+		}
 		return st
 	}
 	if st.Cause != nil && m.timeout.Cause != nil {
@@ -204,6 +212,7 @@ func (m *Machine) establish() {
 		return
 	}
 	m.phase, m.adopted, m.retryDue, m.admitted = resting, true, false, false
+	m.networkBack() // here is the proof
 	outage := m.summary()
 	m.tell(observer.Connected{
 		Header: m.head(from), Attempts: outage.Attempts, After: outage.Duration, ViewOnly: m.viewOnly,
@@ -263,19 +272,27 @@ func (m *Machine) summary() observer.Outage {
 
 // failed ends the attempt and decides what comes next. Its link is gone, or kept
 // for another one.
-func (m *Machine) failed(st status.Status) { m.failedAs(st, false, false) }
+func (m *Machine) failed(st status.Status) { m.failedAs(st, failing{}) }
+
+// failing says how an attempt has failed, if not just so. Each of these leaves its
+// level for good.
+type failing struct {
+	refused     bool // by the server
+	unsupported bool // the link cannot do it after all
+	silent      bool // it seemed to work, and no media came
+}
 
 // failedAs is failed for a level that was refused, or that the link cannot do
 // after all.
-func (m *Machine) failedAs(st status.Status, refused, unsupported bool) {
+func (m *Machine) failedAs(st status.Status, f failing) {
 	m.phase = waiting
 	m.leaveEndpoint()
-	m.trouble.recovery.At, m.trouble.recovery.Refused = m.attempt.Level, refused || unsupported
+	m.trouble.recovery.At, m.trouble.recovery.Refused = m.attempt.Level, f != failing{}
 	told := m.told(st)
 	m.trouble.blame(told)
 	m.tell(observer.AttemptFailed{
 		Header: m.here(), Number: m.attempt.Number, Status: told, After: m.now.Mono - m.attemptStarted,
-		Refused: refused, Unsupported: unsupported,
+		Refused: f.refused, Unsupported: f.unsupported,
 	})
 	d := m.decide(policy.Failed, st)
 	m.trouble.recovery.At, m.trouble.recovery.Refused, m.trouble.recovery.Rejected = 0, false, false
@@ -297,10 +314,12 @@ func (m *Machine) renewable(st status.Status) bool {
 }
 
 // rejected notes whether an attempt was turned away because of its credentials.
+// Any other answer ends the row of those that were.
 func (m *Machine) rejected(yes bool) {
-	m.trouble.recovery.Rejected, m.trouble.rejected = yes, yes
-	if yes {
-		m.trouble.recovery.Rejections++
+	r := &m.trouble.recovery
+	r.Rejected, m.trouble.rejected = yes, yes
+	if r.Rejections++; !yes {
+		r.Rejections = 0
 	}
 }
 
@@ -374,9 +393,12 @@ func (m *Machine) recovery() policy.Recovery {
 	r.CanResume = restorable && m.abilities&CanResume != 0
 	r.Local = r.Local || m.network.local(m.now.Mono)
 	r.Renewable = m.cfg.Authorizes
+	lost := m.now.Mono
 	if m.state == observer.StateReconnecting {
 		r.Age = m.now.Wall.Sub(m.trouble.since.Wall)
+		lost = m.trouble.since.Mono
 	}
+	r.Age += m.network.asleep(lost)
 	return r
 }
 

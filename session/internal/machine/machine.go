@@ -98,8 +98,9 @@ type Machine struct {
 	op       uint64
 	fresh    freshness
 	deferred deferred
-	queued   uint64 // the limiter's question that is open; 0: none
-	admitted bool   // the limiter has let the scheduled attempt through
+	queued   uint64       // the limiter's question that is open; 0: none
+	admitted bool         // the limiter has let the scheduled attempt through
+	paid     policy.Level // what for
 	network  network
 	// old is the operation of an earlier link or attempt that is still running
 	// within its grace; the next attempt, and the end, wait for it.

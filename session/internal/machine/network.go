@@ -22,6 +22,25 @@ type network struct {
 	until   time.Duration // when that expires, unless a last chance is taken before
 	changed time.Duration // when it last changed; 0: never
 	nudged  time.Duration // when a hint last had, or will have, its consequence; 0: never
+	said    time.Duration // when it was last said that it is down
+	slept   time.Duration // for how long this machine was last asleep
+	woke    time.Duration // and until when
+}
+
+// asleep is what a sleep that has ended shortly before a loss adds to its age: the
+// link may have been gone for all of it.
+func (n network) asleep(lost time.Duration) time.Duration {
+	if n.slept > 0 && n.woke <= lost && lost-n.woke < time.Minute {
+		return n.slept
+	}
+	return 0
+}
+
+// refuted takes a NetworkDown back that the link has outlived.
+func (m *Machine) refuted() {
+	if m.network.down && m.heard.latest() > later(m.network.said, nudgeGap) {
+		m.networkBack()
+	}
 }
 
 // local reports whether a loss now is a consequence of what happened here.
@@ -36,7 +55,7 @@ func (m *Machine) hinted(h observer.Hint) {
 	}
 	m.tell(observer.Hinted{Header: m.here(), Hint: h})
 	if h == observer.NetworkDown {
-		m.network.down, m.network.until = true, later(m.now.Mono, m.cfg.DownTimeout)
+		m.network.down, m.network.until, m.network.said = true, later(m.now.Mono, m.cfg.DownTimeout), m.now.Mono
 		m.lastChance()
 		m.lookAt()
 		return
@@ -78,6 +97,7 @@ func (m *Machine) slept(sleep time.Duration) {
 	if m.state == observer.StateStopped {
 		return
 	}
+	m.network.slept, m.network.woke = sleep, m.now.Mono
 	m.network.changed = m.now.Mono
 	if at, ok := m.timers.at(tOffline); ok { // what was known of it before is old
 		m.network.until = min(m.network.until, m.now.Mono)

@@ -63,5 +63,5 @@ func (m *Machine) unproven() {
 	m.failedAs(status.Status{
 		Code: status.ConnectionHealthReconnect, Layer: status.LayerMedia,
 		Cause: fmt.Errorf("nothing came in over the new media path for %s", waited),
-	}, m.adopted, false)
+	}, failing{silent: m.adopted})
 }

@@ -14,6 +14,7 @@ func (m *Machine) enqueue() {
 	if end, limited := m.retries.Deadline(); limited && m.cfg.Policy.Budget.Elapsed != 0 {
 		m.timers.set(tRetry, end)
 	}
+	m.paid = m.trouble.level
 	m.tell(observer.AttemptQueued{Header: m.here(), Level: m.trouble.level})
 	m.do(Effect{Kind: Admit, ID: m.queued, Attempt: Attempt{Level: m.trouble.level}})
 }

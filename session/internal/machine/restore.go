@@ -50,7 +50,7 @@ func (m *Machine) restored(in Input) {
 		if !m.renewable(m.timeout) { // that has been counted
 			m.rejected(in.Rejected)
 		}
-		m.failedAs(m.named(failureOf(in.Status)), in.Refused, false)
+		m.failedAs(m.named(failureOf(in.Status)), failing{refused: in.Refused})
 		return
 	}
 	switch {
@@ -59,7 +59,7 @@ func (m *Machine) restored(in Input) {
 	case !in.Status.IsZero():
 		m.rejected(in.Rejected)
 		m.giveUpRestore()
-		m.failedAs(in.Status, in.Refused, false)
+		m.failedAs(in.Status, failing{refused: in.Refused})
 	default:
 		m.trouble.recovery.Rejections = 0
 		m.abilities = m.offered // what a restart has changed may make them work again
@@ -81,7 +81,7 @@ func (m *Machine) forgo() {
 	m.trouble.attempts--
 	m.retries.Refund()
 	m.giveUpRestore()
-	m.failedAs(status.New(status.TaskFailed, errUnsupported), false, true)
+	m.failedAs(status.New(status.TaskFailed, errUnsupported), failing{unsupported: true})
 }
 
 // giveUpRestore ends an attempt on a link that nothing runs on any more.
@@ -136,6 +136,7 @@ func (m *Machine) raise(st status.Status) {
 	t := m.trouble
 	t.recovery.Damage |= policy.DamageOf(st)
 	rejoin := m.heed(st.Directive)
+	m.postpone(st)
 	switch {
 	case !m.held || m.phase == reasoning:
 		return
@@ -148,6 +149,26 @@ func (m *Machine) raise(st status.Status) {
 		m.release(false)
 		m.phase = waiting
 	}
+}
+
+// postpone puts off the attempt that is waited for, if the server asks for time.
+func (m *Machine) postpone(st status.Status) {
+	if !m.between() {
+		return
+	}
+	wait := policy.Wait(&m.cfg.Policy, st, &m.retries, m.now.Mono)
+	if wait <= 0 {
+		return
+	}
+	at := later(m.now.Mono, wait)
+	if due, ok := m.timers.at(tRetry); ok {
+		at = max(at, due)
+	}
+	if end, limited := m.retries.Deadline(); limited {
+		at = min(at, end)
+	}
+	m.trouble.asked, m.retryDue = true, false
+	m.timers.set(tRetry, at)
 }
 
 // heed takes a wish of the server about the attempt that is waited for, and reports

@@ -87,6 +87,7 @@ func (m *Machine) interrupt(st status.Status) {
 		m.unwatch()
 	}
 	m.outages++
+	m.refuted()
 	m.trouble = &trouble{since: m.now, level: policy.Rejoin, silent: m.lastHeard(st)}
 	m.trouble.blame(st)
 	m.trouble.recovery.Damage = policy.DamageOf(st)
