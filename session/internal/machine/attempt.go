@@ -313,13 +313,12 @@ func (m *Machine) renewable(st status.Status) bool {
 	return st.Code == status.AudioAuthenticationRejected && !st.Permanent && m.cfg.Authorizes
 }
 
-// rejected notes whether an attempt was turned away because of its credentials.
-// Any other answer ends the row of those that were.
+// rejected notes whether an attempt was turned away because of its credentials. A
+// failure of another kind says nothing about them, and ends no row of those that were.
 func (m *Machine) rejected(yes bool) {
-	r := &m.trouble.recovery
-	r.Rejected, m.trouble.rejected = yes, yes
-	if r.Rejections++; !yes {
-		r.Rejections = 0
+	m.trouble.recovery.Rejected, m.trouble.rejected = yes, yes
+	if yes {
+		m.trouble.recovery.Rejections++
 	}
 }
 

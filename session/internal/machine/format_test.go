@@ -241,7 +241,7 @@ func (n notation) decision(d policy.Decision) string {
 		return rule
 	}
 	return fmt.Sprintf("%s %s because %s in %s%s", rule, d.Level, n.status(d.Status), d.Delay,
-		flags(d.ViewOnly, "view-only", d.WithoutTransforms, "without-transforms"))
+		flags(d.ViewOnly, "view-only", d.WithoutTransforms, "without-transforms", d.Facts.Recovery.Local, "local"))
 }
 
 // flags lists the names of the pairs (bool, string) that are set.

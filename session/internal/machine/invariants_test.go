@@ -122,7 +122,7 @@ func (w *world) checkDeadline(in Input) error {
 		return errors.New("NEEDS 3: nothing is waited for")
 	case armed && in.Kind == Tick && at <= w.now.Mono:
 		return errors.New("a tick that leaves something due")
-	case live && at > w.now.Mono+time.Minute && w.rescue.asking == 0 && w.rescue.wish == nil:
+	case live && at > w.now.Mono+time.Minute && w.rescue.asking == 0 && !w.m.trouble.asked:
 		return fmt.Errorf("NEEDS 3: the deadline is %s away", at-w.now.Mono)
 	}
 	return nil

@@ -99,8 +99,9 @@ func TestOfflineLastChance(t *testing.T) {
 	}
 }
 
-// TestOfflineWhileConnected: a connection that comes about, or goes on, is no reason
-// to forget the hint; attempts of the next outage wait for as long as it holds.
+// TestOfflineWhileConnected: a connection that comes about refutes the hint, and so
+// does one that goes on to be heard; the next outage does not wait for a network that
+// is there.
 func TestOfflineWhileConnected(t *testing.T) {
 	r := kept(restorable, budget(25*time.Second))
 	r.loseLayer(status.LayerMedia)
@@ -110,9 +111,18 @@ func TestOfflineWhileConnected(t *testing.T) {
 	at, _ := r.m.timers.at(tOffline)
 	require.Equal(t, given+25*time.Second-retryDelay-connectTimeout, at, "the last chance")
 	r.restored()
-	at, _ = r.m.timers.at(tOffline)
-	assert.Equal(t, given+downTimeout, at)
-	assert.True(t, r.m.Snapshot().Offline)
+	assert.False(t, r.m.timers.armed(tOffline))
+	assert.False(t, r.m.Snapshot().Offline)
+
+	for _, heard := range []time.Duration{nudgeGap, nudgeGap + 1} {
+		r = kept(restorable, budget(25*time.Second))
+		r.hint(observer.NetworkDown)
+		r.wait(heard)
+		r.do(Input{Kind: Sampled, Epoch: r.m.epoch, Heard: Heard{Signaling: r.now.Mono}})
+		assert.True(t, r.m.Snapshot().Offline, "it is connected: nothing waits for the network")
+		r.loseLayer(status.LayerMedia)
+		assert.Equal(t, heard <= nudgeGap, r.m.Snapshot().Offline, "%s", heard)
+	}
 }
 
 // TestOfflineCondemned: a dead link is left alone as long as there is no network,

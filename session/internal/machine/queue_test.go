@@ -57,13 +57,16 @@ func TestLimiter(t *testing.T) {
 }
 
 // TestLimiterKeepsTheLink: while it is waited for, what is lost besides counts for
-// the level of the attempt.
+// the level of the attempt, which is asked for then: it costs more.
 func TestLimiterKeepsTheLink(t *testing.T) {
 	r := kept(restorable, limited)
 	r.loseLayer(status.LayerMedia)
 	r.tick()
 	r.closedBare(status.LayerSignaling)
 	require.Equal(t, "reconnecting/queueing", place(r.m))
+	again := find(r.admit(), Admit)
+	require.Len(t, again, 1)
+	assert.Equal(t, policy.Resume, again[0].Attempt.Level)
 	r.admit()
 	assert.Equal(t, policy.Resume, r.m.attempt.Level)
 
@@ -72,8 +75,9 @@ func TestLimiterKeepsTheLink(t *testing.T) {
 	r.tick()
 	r.closedBare(status.LayerSignaling)
 	assert.Len(t, find(r.admit(), CloseLink), 1)
-	assert.Len(t, find(r.closeDone(), Open), 1, "it is let through already")
-	assert.Equal(t, 2, r.count[Admit])
+	assert.Len(t, find(r.closeDone(), Admit), 1)
+	assert.Len(t, find(r.admit(), Open), 1)
+	assert.Equal(t, 3, r.count[Admit])
 }
 
 // TestLimiterFails: that is like an attempt that has failed: the backoff says when it

@@ -173,6 +173,13 @@ var recoverySituations = []situation{
 		r.do(Input{Kind: Ask, ViewOnly: true})
 		r.tick()
 	}},
+	{name: "reconnecting: restoring, on a link that is view-only", like: "reconnecting: restoring, restart of media", drive: func(r *rig) {
+		r.connectStable(restorable)
+		r.report(status.VideoCallSwitchToViewOnly)
+		r.do(Input{Kind: UpdateDone, Epoch: r.m.epoch, ID: 1})
+		r.loseLayer(status.LayerMedia)
+		r.tick()
+	}},
 	{name: "reconnecting: aborting a restart of media", drive: func(r *rig) {
 		r.restore(status.LayerMedia)
 		r.tick()
@@ -256,6 +263,16 @@ var recoverySituations = []situation{
 	}},
 	{name: "reconnecting: queueing, the link is kept", like: "reconnecting: queueing", changes: with(limited), drive: func(r *rig) {
 		r.queueing(restorable)
+	}},
+	{name: "reconnecting: queueing for a resume, after one of two restarts", like: "reconnecting: queueing, the link is kept", changes: with(limited, rungs(2, 2)), drive: func(r *rig) {
+		r.queueing(restorable)
+		r.admit()
+		r.do(Input{Kind: Restored, Epoch: r.m.epoch, ID: r.m.op, Refused: true, Status: status.New(status.TaskFailed, nil)})
+		r.tick()
+	}},
+	{name: "reconnecting: queueing, the link is kept, which the server does not want", like: "reconnecting: queueing, the link is kept", changes: with(limited), drive: func(r *rig) {
+		r.queueing(restorable)
+		r.directed(status.Directive{Recovery: status.RecoverByRejoin})
 	}},
 	{name: "reconnecting: queueing, clipped to the end of the budget", like: "reconnecting: queueing, the link is kept", changes: with(limited, budget(retryDelay*3/2)), drive: func(r *rig) {
 		r.queueing(restorable)

@@ -30,9 +30,10 @@ type rescue struct {
 	rejected int  // answers in a row that reject the credentials
 	accused  bool // the running attempt has had such an answer
 
-	asking uint64 // the limiter's open question
-	asked  uint64 // the one before it
-	let    bool   // it has let an attempt through that has not begun
+	asking uint64       // the limiter's open question
+	asked  uint64       // the one before it
+	let    bool         // it has let an attempt through that has not begun
+	paid   policy.Level // the one that it was last asked for
 
 	down      bool // as the hints tell it
 	downSince time.Duration
@@ -156,10 +157,10 @@ func (v *rescue) effect(w *world, e Effect) (ok bool, err error) {
 	case CancelRestore, CancelResync:
 		return true, v.cancels(w, e)
 	case Admit:
-		if v.asking != 0 || v.let || !w.m.cfg.Limited {
+		if v.asking != 0 || v.let && e.Attempt.Level <= v.paid || !w.m.cfg.Limited {
 			return true, errors.New("the limiter is asked in vain")
 		}
-		v.asking = e.ID
+		v.asking, v.let, v.paid = e.ID, false, e.Attempt.Level
 	case CancelAdmit:
 		if v.asking != e.ID || e.ID == 0 {
 			return true, errors.New("no question to the limiter to take back")
@@ -216,7 +217,7 @@ func (v *rescue) begins(w *world, e Effect) error {
 	switch {
 	case v.down:
 		return errors.New("an attempt while the network is down")
-	case w.m.cfg.Limited && !v.let:
+	case w.m.cfg.Limited && (!v.let || level > v.paid):
 		return errors.New("an attempt that the limiter has not let through")
 	case level < v.floor && !directed:
 		return fmt.Errorf("from %s down to %s", v.floor, level)
@@ -267,6 +268,9 @@ func (v *rescue) hears(w *world, e observer.Event) error {
 	v.failed = 0
 	switch e := e.(type) {
 	case observer.Connecting, observer.Reconnecting:
+		if w.heard.latest() > v.downSince+2*time.Second {
+			v.down = false // the link has outlived it
+		}
 		*v = rescue{
 			op: v.op, before: v.before, offered: v.offered, since: w.now.Wall, down: v.down, downSince: v.downSince, downUntil: v.downUntil,
 			refreshing: v.refreshing, refreshed: v.refreshed, asked: v.asked,
@@ -279,7 +283,7 @@ func (v *rescue) hears(w *world, e observer.Event) error {
 		if e.From == observer.StateReconnecting && w.m.cfg.ResyncTimeout > 0 && !v.resynced && !healed {
 			return errors.New("recovered, and the application has not caught up")
 		}
-		v.let = false
+		v.let, v.down = false, false
 	case observer.AttemptFailed:
 		v.failed, v.failure = v.level, e
 		if v.accused {

@@ -161,7 +161,7 @@ func (m *Machine) postpone(st status.Status) {
 		return
 	}
 	at := later(m.now.Mono, wait)
-	if due, ok := m.timers.at(tRetry); ok {
+	if due, ok := m.timers.at(tRetry); ok && !m.retryDue {
 		at = max(at, due)
 	}
 	if end, limited := m.retries.Deadline(); limited {

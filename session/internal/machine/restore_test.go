@@ -567,8 +567,8 @@ func TestRestoreProof(t *testing.T) {
 		r.until("AttemptFailed", health.Signaling)
 		r.next()
 		assert.Equal(t, []string{
-			"restart-media in 1s", "#1 restart-media", "failed refused",
-			"resume in 0s", "#2 resume", "failed refused",
+			"restart-media in 1s", "#1 restart-media", "failed",
+			"resume in 0s", "#2 resume", "failed",
 			"rejoin in 0s", "#3 rejoin",
 		}, r.story())
 		assert.Equal(t, uint32(2), r.m.Snapshot().Liveness.Unproven)

@@ -3,6 +3,7 @@ package machine
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/looplab/fsm"
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
 )
 
 const diagramFile = "testdata/diagram.mmd"
@@ -140,21 +143,143 @@ func TestPhaseMutants(t *testing.T) {
 
 // mistaken reports whether the mistake shows in some situation.
 func mistaken(is, taken phase) bool {
+	return shows(func(m *Machine) bool {
+		if m.phase != is {
+			return false
+		}
+		m.phase = taken
+		return true
+	})
+}
+
+// shows reports whether some input has other effects, in some situation, on a
+// machine that was changed, at once or in what follows. change reports whether it
+// has changed it.
+func shows(change func(m *Machine) bool) bool {
+	return showsIn(change, probe.effects) || showsIn(change, probe.consequences)
+}
+
+func showsIn(change func(m *Machine) bool, of func(probe, *rig) string) bool {
 	for _, s := range situations {
 		at := s.arrive(transitions)
-		if at.m.phase != is {
+		wrong := &rig{m: at.m.Clone(), now: at.now}
+		wrong.m.ails() // what it does wrong is not to be that of all
+		if !change(wrong.m) {
 			continue
 		}
-		wrong := &rig{m: at.m.Clone(), now: at.now}
-		wrong.m.phase = taken
-		wrong.m.ails() // what it does wrong is not to be that of all
 		for _, p := range probes(at.m) {
-			if p.effects(at) != p.effects(wrong) {
+			if of(p, at) != of(p, wrong) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// telling are the inputs whose consequences are worth a look.
+var telling = []string{"tick", "restored", "open-failed", "opened", "hint", "admitted", "prepared", "refreshed"}
+
+// consequences is what comes out in the rest of the outage, in which every attempt
+// fails.
+func (p probe) consequences(at *rig) string {
+	if !slices.Contains(telling, p.kind) {
+		return ""
+	}
+	r := &rig{m: at.m.Clone(), now: at.now}
+	r.wait(p.wait)
+	r.sleep(p.sleep, 0)
+	r.do(p.in)
+	var b strings.Builder
+	for range 12 {
+		r.settleOld()
+		r.tick()
+		b.WriteString(r.now.Mono.String() + notation{}.effects(r.last))
+		switch r.m.phase {
+		case opening:
+			r.openFailed(status.TaskFailed)
+		case restoring:
+			r.restoreFailed(status.TaskFailed)
+		case queueing:
+			r.admit()
+		}
+		b.WriteString(notation{}.effects(r.last))
+	}
+	return b.String()
+}
+
+// TestFactMutants makes sure that nothing of what a machine knows about a recovery
+// could be forgotten, or made up, without notice.
+func TestFactMutants(t *testing.T) {
+	flip := func(of func(m *Machine) *bool) [2]func(m *Machine) bool {
+		set := func(to bool) func(m *Machine) bool {
+			return func(m *Machine) bool { was := *of(m); *of(m) = to; return was != to }
+		}
+		return [2]func(m *Machine) bool{set(false), set(true)}
+	}
+	list := map[string]func(m *Machine) bool{
+		"the operation is forgotten":     func(m *Machine) bool { was := m.op; m.op = 0; return was != 0 },
+		"the operation is another one":   func(m *Machine) bool { m.op++; return m.op > 1 },
+		"the question is forgotten":      func(m *Machine) bool { was := m.queued; m.queued = 0; return was != 0 },
+		"the renewal is forgotten":       func(m *Machine) bool { was := m.fresh.id; m.fresh.id = 0; return was != 0 },
+		"credentials have expired":       func(m *Machine) bool { was := m.fresh.until; m.fresh.until = 1; return was != 0 },
+		"the old operation is forgotten": func(m *Machine) bool { was := m.old; m.old = operation{}; return was.restore },
+		"the old operation is a close":   func(m *Machine) bool { was := m.old.restore; m.old.restore = false; return was },
+		"the damage is forgotten":        func(m *Machine) bool { r := &m.trouble.recovery; was := r.Damage; r.Damage = 0; return was != 0 },
+		"the floor is forgotten":         func(m *Machine) bool { r := &m.trouble.recovery; was := r.Floor; r.Floor = 0; return was != 0 },
+		"restarts are forgotten":         func(m *Machine) bool { r := &m.trouble.recovery; was := r.Restarts; r.Restarts = 0; return was != 0 },
+		"resumes are forgotten":          func(m *Machine) bool { r := &m.trouble.recovery; was := r.Resumes; r.Resumes = 0; return was != 0 },
+		"rejections are forgotten": func(m *Machine) bool {
+			r := &m.trouble.recovery
+			was := r.Rejections
+			r.Rejections = 0
+			return was != 0
+		},
+		"the level is forgotten": func(m *Machine) bool { was := m.trouble.level; m.trouble.level = 0; return was != 0 },
+		"the level is that of a rejoin": func(m *Machine) bool {
+			was := m.trouble.level
+			m.trouble.level = policy.Rejoin
+			return was != policy.Rejoin
+		},
+		"the attempt is a rejoin": func(m *Machine) bool {
+			was := m.attempt.Level
+			m.attempt.Level = policy.Rejoin
+			return was != policy.Rejoin
+		},
+		"it is at another step":           func(m *Machine) bool { m.step = (m.step + 1) % 3; return true },
+		"the endpoint is another one":     func(m *Machine) bool { m.endpoints.cursor++; return len(m.list()) > 1 },
+		"the move is forgotten":           func(m *Machine) bool { was := m.endpoints.move; m.endpoints.move = ""; return was != "" },
+		"what was found is forgotten":     func(m *Machine) bool { was := m.trouble.found; m.trouble.found = false; return was },
+		"what the link could do":          func(m *Machine) bool { was := m.offered; m.offered = 0; return was != 0 },
+		"abilities are forgotten":         func(m *Machine) bool { m.abilities &^= CanRestart | CanResume; return m.offered != m.abilities },
+		"what was asked for is forgotten": func(m *Machine) bool { was := m.deferred.asked; m.deferred.asked = change{}; return !was.none() },
+		"what was interrupted is forgotten": func(m *Machine) bool {
+			was := m.deferred.interrupted
+			m.deferred.interrupted = change{}
+			return !was.none()
+		},
+		"the last hint is forgotten":    func(m *Machine) bool { was := m.network.nudged; m.network.nudged = 0; return was != 0 },
+		"the change is forgotten":       func(m *Machine) bool { was := m.network.changed; m.network.changed = 0; return was != 0 },
+		"the hint's end is forgotten":   func(m *Machine) bool { was := m.network.until; m.network.until = 0; return was != 0 },
+		"what was lost was never heard": func(m *Machine) bool { was := m.trouble.silent; m.trouble.silent = 0; return was != 0 },
+		"the lost link is forgotten":    func(m *Machine) bool { was := m.priorUntil; m.priorUntil, m.lostUntil = 0, 0; return was != 0 },
+	}
+	for name, of := range map[string]func(m *Machine) *bool{
+		"held":           func(m *Machine) *bool { return &m.held },
+		"adopted":        func(m *Machine) *bool { return &m.adopted },
+		"admitted":       func(m *Machine) *bool { return &m.admitted },
+		"the retry due":  func(m *Machine) *bool { return &m.retryDue },
+		"offline":        func(m *Machine) *bool { return &m.network.down },
+		"asked to wait":  func(m *Machine) *bool { return &m.trouble.asked },
+		"rejected":       func(m *Machine) *bool { return &m.trouble.rejected },
+		"link view-only": func(m *Machine) *bool { return &m.linkViewOnly },
+	} {
+		both := flip(of)
+		list["not "+name], list[name] = both[0], both[1]
+	}
+	for name, change := range list {
+		assert.True(t, shows(change), "nobody notices: %s", name)
+	}
+	t.Logf("%d mutants caught", len(list))
 }
 
 // effects is what comes out, without what is left inside.
