@@ -26,10 +26,10 @@ type Budget struct {
 	// Extension is how much of what servers ask a client to wait (Retry-After) is
 	// added to Elapsed and Idle in one budget period. 0: nothing, negative: all.
 	Extension time.Duration `json:"extension,omitzero"`
-	// Rejections is how many answers in a row that reject the credentials end the
-	// session. Fewer are retried, with other credentials if there is a source of
-	// them: a server that has just started may reject what is good. 0: the first one
-	// is final, negative: none is. A status of class Terminal without a source of
+	// Rejections is how many answers that reject the credentials, with no link in
+	// between that has opened, end the session. Fewer are retried, with other
+	// credentials if there is a source of them: a server that has just started may
+	// reject what is good. 0: the first one is final, negative: none is. A status of class Terminal without a source of
 	// credentials, and a source that says so itself, are final all the same.
 	Rejections int `json:"rejections,omitempty"`
 }

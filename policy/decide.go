@@ -123,6 +123,19 @@ func chooseLevel(c *inquiry, d *Decision) bool {
 	return true
 }
 
+// Wait is how long a session is to leave the server alone that asks for it in a
+// status which changes nothing else, spread like any such delay; 0 if it does not
+// ask. It draws a delay only if it does, and adds nothing to the budget.
+func Wait(p *Policy, st status.Status, r *Retries, now time.Duration) time.Duration {
+	c := inquiry{policy: p, facts: Facts{Status: st}, retries: r, now: now}
+	asked := c.asked()
+	if asked == 0 {
+		return 0
+	}
+	spread, _ := r.DelayFor(c.cause(Rejoin, asked))
+	return asked + min(spread, math.MaxInt64-asked)
+}
+
 // asked is how long the server asks to be left alone, within what is granted.
 func (c *inquiry) asked() time.Duration {
 	if d := c.facts.Status.Directive; d != nil {
