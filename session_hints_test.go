@@ -450,12 +450,26 @@ func TestRunningAttemptIsLeftAlone(t *testing.T) {
 		settle(sec)
 		s.Hint(session.NetworkDown)
 		require.NoError(t, <-answer)
+		assert.False(t, s.Snapshot().Offline, "that it works is proof")
 		tr.Report(1, lost)
-		settle(time.Minute)
-		assert.Len(t, tr.Snapshot().Attempts(), 1, "but it is not over")
-		s.Hint(session.NetworkUp)
-		settle(5 * sec)
+		settle(jittered(0) + 5*sec)
 		assert.Equal(t, session.StateConnected, s.State())
+		finish(t, s, tr)
+	})
+}
+
+// A link that goes on to be heard refutes NetworkDown: its loss, later, does not wait
+// for a network that is there (NEEDS 16).
+func TestLinkOutlivesNetworkDown(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		tr := &sessiontest.Transport{Link: rejoining()}
+		s := start(t, production(tr))
+		settle(time.Minute)
+		s.Hint(session.NetworkDown)
+		settle(time.Minute)
+		tr.Report(1, lost)
+		settle(jittered(0))
+		assert.Len(t, tr.Snapshot().Attempts(), 2)
 		finish(t, s, tr)
 	})
 }

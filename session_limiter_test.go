@@ -360,9 +360,11 @@ func TestInTheQueue(t *testing.T) {
 		call    string
 		calls   int // of the limiter
 	}{
-		"nothing":             {call: "RestartMedia", calls: 2},
-		"signaling dies, too": {happens: func(st stage) { st.tr.Report(1, lost) }, call: "Resume", calls: 2},
-		"a hint":              {happens: func(st stage) { st.s.Hint(session.NetworkUp) }, call: "RestartMedia", calls: 2},
+		"nothing": {call: "RestartMedia", calls: 2},
+		"signaling dies, too": { // and a resume costs more
+			func(st stage) { st.tr.Report(1, lost) }, func(stage) { settle(10 * sec) }, "Resume", 3,
+		},
+		"a hint": {happens: func(st stage) { st.s.Hint(session.NetworkUp) }, call: "RestartMedia", calls: 2},
 		"the network is down": {
 			func(st stage) { st.s.Hint(session.NetworkDown) },
 			func(st stage) {

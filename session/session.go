@@ -275,7 +275,8 @@ func (s *Session) notConnected() error {
 
 // Hint tells the session what the application knows of its network. NetworkDown
 // has attempts wait, until one of the others, or Config.DownTimeout; the budget of
-// time runs on, and one more attempt is made before it ends. NetworkUp,
+// time runs on, and one more attempt is made before it ends. A link that connects, or
+// goes on to be heard, refutes it. NetworkUp,
 // NetworkChanged and Woke make the next attempt come at once, unless the server
 // asked for time; while connected, the link is asked for a sign of life. Hints
 // have consequences every 2 s at most. Before Start, after the end, and for a hint
