@@ -116,3 +116,28 @@ func TestUnreadableReason(t *testing.T) {
 		verify(t, s, &tr, &rec)
 	})
 }
+
+// What a server asks for counts also if it comes when the next attempt is scheduled
+// already, as when ICE has failed before signaling says why (NEEDS 18).
+func TestDirectiveWhileWaiting(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		tr := &sessiontest.Transport{Link: rejoining()}
+		cfg := production(tr)
+		cfg.Endpoints = []string{"a", "b"}
+		s := start(t, cfg)
+		settle(time.Minute)
+		tr.Report(1, status.AudioInternalServerError)
+		settle(50 * ms)
+		tr.Report(1, status.Status{
+			Code: status.SignalingInternalServerError, Wire: 1013, Shared: true,
+			Directive: &status.Directive{RetryAfter: time.Minute, Endpoint: "c"},
+		})
+		s.Hint(session.NetworkChanged)
+		settle(time.Minute - 1)
+		assert.Len(t, tr.Snapshot().Attempts(), 1)
+		settle(30 * sec)
+		require.Len(t, tr.Snapshot().Attempts(), 2)
+		assert.Equal(t, "c", tr.Snapshot().Attempts()[1].Endpoint)
+		finish(t, s, tr)
+	})
+}

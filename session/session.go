@@ -276,11 +276,10 @@ func (s *Session) notConnected() error {
 // Hint tells the session what the application knows of its network. NetworkDown
 // has attempts wait, until one of the others, or Config.DownTimeout; the budget of
 // time runs on, and one more attempt is made before it ends. A link that connects, or
-// goes on to be heard, refutes it. NetworkUp,
-// NetworkChanged and Woke make the next attempt come at once, unless the server
-// asked for time; while connected, the link is asked for a sign of life. Hints
-// have consequences every 2 s at most. Before Start, after the end, and for a hint
-// that is none of the constants it does nothing.
+// goes on to be heard, refutes it. NetworkUp, NetworkChanged and Woke make the next
+// attempt come at once, unless the server asked for time; while connected, the link
+// is asked for a sign of life. Hints have consequences every 2 s at most. Before
+// Start, after the end, and for a hint that is none of the constants it does nothing.
 func (s *Session) Hint(h Hint) {
 	if h.Known() && s.started.Load() && s.box.putHint(h) {
 		s.drain()
