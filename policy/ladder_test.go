@@ -28,8 +28,13 @@ var losses = map[Damage]status.Status{
 }
 
 var wishes = []*status.Directive{
-	nil, {}, {RetryAfter: time.Second}, {Recovery: status.RecoverByResume}, {Recovery: status.RecoverByRejoin},
-	{Endpoint: "there"}, {Endpoint: "there", Recovery: status.RecoverByResume},
+	nil,
+	{},
+	{RetryAfter: time.Second},
+	{Recovery: status.RecoverByResume},
+	{Recovery: status.RecoverByRejoin},
+	{Endpoint: "there"},
+	{Endpoint: "there", Recovery: status.RecoverByResume},
 }
 
 // expected is LevelFor in other words: of all levels the lowest against which nothing
