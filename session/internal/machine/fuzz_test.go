@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -94,6 +95,12 @@ func nonsense(pick func(int) int) Input {
 		Kind: Kind(pick(int(kindEnd) + 2)), Epoch: number(), ID: number(), Layer: status.Layer(pick(6) - 1), Abilities: Abilities(pick(256)),
 		Bare: pick(2) == 0, Unsupported: pick(4) == 0, Heard: Heard{Media: extremes[pick(len(extremes))]}, Expect: health.Expectation(pick(6)),
 		Status: status.Status{Code: status.Code(pick(32) - 2), Wire: pick(3), Permanent: pick(20) == 0},
+	}
+	in.Refused, in.Rejected, in.Renegotiate, in.ViewOnly = pick(4) == 0, pick(4) == 0, pick(2) == 0, pick(4) == 0
+	in.Hint = []observer.Hint{observer.NetworkDown, observer.NetworkUp, observer.NetworkChanged, observer.Woke, "", "x"}[pick(6)]
+	if pick(3) == 0 {
+		in.Ready = &Ready{Endpoints: [][]string{nil, {}, {""}, {"a", "b"}}[pick(4)], Authorized: pick(2) == 0, ExpireIn: extremes[pick(len(extremes))]}
+		in.Status.Directive = &status.Directive{RetryAfter: extremes[pick(len(extremes))], Recovery: status.Recovery(pick(4)), Endpoint: []string{"", "x"}[pick(2)]}
 	}
 	if pick(2) == 0 {
 		in.Sample = &health.Sample{AudioPacketsReceived: health.Some(float64(pick(3) - 1)), AudioLoss: health.Some(0), BytesReceived: number()}

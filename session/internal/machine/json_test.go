@@ -20,10 +20,13 @@ import (
 // fullInput has every field set.
 func fullInput(k Kind) Input {
 	return Input{
-		Kind: k, Epoch: math.MaxUint64, ID: 1 << 63, Layer: status.LayerMedia, Abilities: allAbilities | askable, Bare: true, Unsupported: true,
+		Kind: k, Epoch: math.MaxUint64, ID: 1 << 63, Layer: status.LayerMedia, Abilities: restorable | askable, Bare: true, Unsupported: true,
+		Refused: true, Rejected: true, Renegotiate: true, ViewOnly: true, Hint: observer.NetworkChanged,
+		Ready:  &Ready{Endpoints: []string{"a", "\"b\""}, Authorized: true, ExpireIn: math.MaxInt64},
 		Expect: health.ExpectKeepalives,
 		Status: status.Status{
 			Code: status.MeetingEnded, Layer: status.LayerSignaling, Wire: 4410, Shared: true, Permanent: true, Cause: errors.New("a \"cause\" <&>"),
+			Directive: &status.Directive{RetryAfter: time.Hour, Recovery: status.RecoverByResume, Endpoint: "wss://there/?a=<&>"},
 		},
 		Sample: &health.Sample{AudioPacketsReceived: health.Some(50), AudioLoss: health.Some(0), BytesReceived: math.MaxUint64, VideoTiles: 3},
 		Heard:  Heard{Signaling: time.Second, Media: math.MaxInt64},
@@ -164,13 +167,20 @@ func FuzzInputJSON(f *testing.F) {
 	f.Add(uint8(Reported), uint64(1), uint64(2), 5, 1, 4410, uint8(3), "cause", 1.5, uint64(7), int64(9))
 	f.Add(uint8(Sampled), uint64(0), uint64(0), -1, 9, -1, uint8(255), "", math.Inf(1), uint64(math.MaxUint64), int64(-1))
 	f.Add(uint8(LinkClosed), uint64(3), uint64(0), 99, 2, 1006, uint8(1), "\xff<", math.Copysign(0, -1), uint64(0), int64(0))
+	f.Add(uint8(Prepared), uint64(3), uint64(0), 6, 2, 1, uint8(64+8), "there", 0.0, uint64(0), int64(77))
 	f.Add(uint8(kindInvalid), uint64(3), uint64(0), 27, 0, 0, uint8(0), "", 0.0, uint64(0), int64(0))
 	f.Fuzz(func(t *testing.T, kind uint8, epoch, id uint64, code, layer, wire int, flags uint8, cause string, number float64, total uint64, at int64) {
 		in := Input{
 			Kind: Kind(kind), Epoch: epoch, ID: id, Layer: status.Layer(layer), Abilities: Abilities(flags), Bare: flags&1 != 0, Unsupported: flags&2 != 0,
-			Status: status.Status{Code: status.Code(code), Layer: status.Layer(layer), Wire: wire, Shared: flags&4 != 0, Permanent: flags&8 != 0},
-			Heard:  Heard{Signaling: time.Duration(at), Media: time.Duration(at / 2)},
-			Expect: health.Expectation(flags), // undefined ones, too
+			Status:  status.Status{Code: status.Code(code), Layer: status.Layer(layer), Wire: wire, Shared: flags&4 != 0, Permanent: flags&8 != 0},
+			Heard:   Heard{Signaling: time.Duration(at), Media: time.Duration(at / 2)},
+			Expect:  health.Expectation(flags), // undefined ones, too
+			Refused: flags&1 != 0, Rejected: flags&2 != 0, Renegotiate: flags&4 != 0, ViewOnly: flags&8 != 0,
+			Hint: observer.Hint(strings.ToValidUTF8(cause, "?")),
+		}
+		if flags&64 != 0 {
+			in.Ready = &Ready{Endpoints: []string{string(in.Hint)}, Authorized: flags&1 != 0, ExpireIn: time.Duration(at)}
+			in.Status.Directive = &status.Directive{RetryAfter: time.Duration(at), Recovery: status.Recovery(wire & 1), Endpoint: string(in.Hint)}
 		}
 		if flags&16 != 0 {
 			in.Status.Cause = errors.New(cause)

@@ -31,10 +31,7 @@ func TestLimiter(t *testing.T) {
 	r.told = nil
 	r.loseLayer(status.LayerMedia)
 	for _, level := range []policy.Level{policy.RestartMedia, policy.Resume, policy.Resume, policy.Rejoin, policy.Rejoin} {
-		for r.m.phase != queueing {
-			r.settleOld()
-			r.tick()
-		}
+		r.queue()
 		asked := find(r.last, Admit)
 		require.Len(t, asked, 1)
 		assert.Equal(t, level, asked[0].Attempt.Level)
@@ -157,8 +154,7 @@ func TestLimiterNeverAnswers(t *testing.T) {
 // queue goes on to where the limiter is asked.
 func (r *rig) queue() {
 	for r.m.phase != queueing {
-		r.settleOld()
-		r.tick()
+		r.goOn()
 	}
 }
 

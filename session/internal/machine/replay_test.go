@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -63,7 +65,7 @@ const (
 func lifeConfig() *Config {
 	cfg := testConfig()
 	cfg.Session = "recorded"
-	cfg.Policy.NewBackOff = nil
+	cfg.Policy.NewBackOff = policy.Reference().NewBackOff
 	cfg.PresenceTimeout = presenceTimeout
 	cfg.Random = rand.New(rand.NewPCG(2026, 3)).Float64
 	return cfg
@@ -84,6 +86,9 @@ func TestReplayRecordedLife(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, firstDifference(string(want), got))
 	assert.Equal(t, got, replay(t, lifeConfig(), log), "and gives them again")
+	for name, n := range map[string]int{"AttemptStarted": 8, "Recovered": 2, "Promoted": 2, "Demoted": 2, "Updated": 2, "ConnectionPoor": 2, "Stopped": 1} {
+		assert.GreaterOrEqual(t, strings.Count(got, `"event":"`+name+`"`), n, "the inputs do not fit the life any more: %s", name)
+	}
 	t.Logf("%d inputs", len(log))
 }
 
@@ -140,34 +145,154 @@ func watchedConfig(c *Config) {
 // TestReplayWatchedLife (G14): the same of a life with suspicions, verdicts,
 // healings and proofs of media.
 func TestReplayWatchedLife(t *testing.T) {
+	testLife(t, watchedFile, watchedEffectsFile, watchedConfig, watchedLife, map[string]int{
+		"LinkSuspected": 7, "LinkCleared": 2, "LinkDead": 5, "LinkHealed": 3, "MediaProven": 1, "Stopped": 1,
+	})
+}
+
+const (
+	climbedFile        = "testdata/climbed.jsonl"
+	climbedEffectsFile = "testdata/climbed.effects.golden"
+)
+
+// climbedConfig is the config of a life that recovers in every way, and whose
+// attempts have to wait and to ask for everything.
+func climbedConfig(c *Config) {
+	detecting(c)
+	limited(c)
+	catchesUp(c)
+	authorizes(c)
+	finds(c)
+	rejections(2)(c)
+	c.Session = "climbed"
+	c.Policy.NewBackOff = nil
+	c.Health.Detector.CleanFor = 6 * time.Second
+	c.Random = rand.New(rand.NewPCG(2026, 5)).Float64
+}
+
+// climbedLife is that life.
+func climbedLife() (log []record) {
+	r := newRig(climbedConfig)
+	r.record = func(rec record) { log = append(log, rec) }
+	begin := func() { // the next attempt
+		r.queue()
+		r.admit()
+		if r.m.step == finding {
+			r.found("first", "second")
+		}
+		if r.m.step == authorizing {
+			r.authorized(time.Minute)
+		}
+	}
+	opened := func() { r.opened(askable | restorable) }
+	prove := func() { // the new path, and catch up
+		r.until("Resyncing", health.Both)
+		r.resynced()
+		r.clean()
+	}
+	r.start()
+	begin()
+	r.rejected()
+	begin()
+	opened()
+	r.clean()
+
+	r.loseLayer(status.LayerMedia)
+	begin()
+	r.restored()
+	prove()
+
+	r.report(status.IncompatibleSDP)
+	r.until("LinkDead", health.Signaling)
+	r.ask(true, true)
+	begin()
+	r.do(Input{Kind: Restored, Epoch: r.m.epoch, ID: r.m.op, Unsupported: true})
+	begin()
+	r.restored()
+	prove()
+	r.updated()
+
+	r.closedBare(status.LayerSignaling)
+	begin()
+	r.tick() // out of time
+	r.restoreFailed(status.TaskFailed)
+	r.hint(observer.NetworkDown)
+	r.pass(10*time.Second, 0)
+	r.hint(observer.NetworkUp)
+	begin()
+	r.do(Input{Kind: Restored, Epoch: r.m.epoch, ID: r.m.op, Refused: true, Status: status.New(status.TaskFailed, errProbe)})
+	r.do(Input{Kind: CloseDone, Epoch: r.m.epoch})
+	r.tick()
+	r.do(Input{Kind: Admitted, ID: r.m.queued, Status: status.New(status.TaskFailed, errProbe)})
+	begin()
+	r.do(Input{Kind: OpenFailed, Epoch: r.m.epoch, Status: status.Status{
+		Code: status.AudioServiceUnavailable, Wire: 503, Directive: &status.Directive{RetryAfter: 3 * time.Second, Endpoint: "there"},
+	}})
+	r.hint(observer.Woke)
+	begin()
+	opened()
+	prove()
+
+	for r.m.fresh.id == 0 {
+		r.beat(health.Both)
+	}
+	r.refreshed(time.Hour)
+	r.loseLayer(status.LayerMedia)
+	begin()
+	r.tick() // out of time
+	r.tick() // and deaf
+	begin()
+	opened()
+	r.until("Resyncing", health.Both)
+	r.do(Input{Kind: Resynced, Epoch: r.m.epoch, ID: r.m.op, Status: status.New(status.TaskFailed, errProbe)})
+	r.sleep(8*time.Hour, time.Second)
+	r.do(Input{Kind: Tick})
+	begin()
+	r.stop()
+	r.openFailed(status.TaskFailed)
+	return log
+}
+
+// TestReplayClimbedLife (G14): the same of a life with recoveries at every level, in
+// which attempts wait for a limiter and a network, and ask for endpoints and
+// credentials.
+func TestReplayClimbedLife(t *testing.T) {
+	testLife(t, climbedFile, climbedEffectsFile, climbedConfig, climbedLife, map[string]int{
+		"Recovered": 3, "AttemptFailed": 7, "AttemptQueued": 13, "Resyncing": 4, "EndpointsFound": 2, "CredentialsRefreshed": 1,
+		"Hinted": 3, "Updated": 1, "Stopped": 1,
+	})
+}
+
+// testLife replays a recorded life, or records it anew if that is asked for. It must
+// tell so many events of each name.
+func testLife(t *testing.T, inputs, effects string, change func(*Config), live func() []record, events map[string]int) {
+	t.Helper()
 	config := func() *Config {
 		cfg := testConfig()
-		watchedConfig(cfg)
+		change(cfg)
 		return cfg
 	}
 	if *rewrite {
 		var b bytes.Buffer
-		for _, rec := range watchedLife() {
+		for _, rec := range live() {
 			text, err := json.Marshal(rec)
 			require.NoError(t, err)
 			b.Write(append(text, '\n'))
 		}
-		require.NoError(t, os.WriteFile(watchedFile, b.Bytes(), 0o644))
+		require.NoError(t, os.WriteFile(inputs, b.Bytes(), 0o644))
 	}
-	text, err := os.ReadFile(watchedFile)
+	text, err := os.ReadFile(inputs)
 	require.NoError(t, err)
 	log := readLog(t, text)
 	got := replay(t, config(), log)
 	if *rewrite {
-		require.NoError(t, os.WriteFile(watchedEffectsFile, []byte(got), 0o644))
+		require.NoError(t, os.WriteFile(effects, []byte(got), 0o644))
 	}
-	want, err := os.ReadFile(watchedEffectsFile)
+	want, err := os.ReadFile(effects)
 	require.NoError(t, err)
 	require.NoError(t, firstDifference(string(want), got))
 	assert.Equal(t, got, replay(t, config(), log), "and gives them again")
-	for name, n := range map[string]int{
-		"LinkSuspected": 7, "LinkCleared": 2, "LinkDead": 5, "LinkHealed": 3, "MediaProven": 1, "Stopped": 1,
-	} {
+	for name, n := range events {
 		assert.GreaterOrEqual(t, strings.Count(got, `"event":"`+name+`"`), n, name)
 	}
 	t.Logf("%d inputs", len(log))

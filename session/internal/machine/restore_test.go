@@ -72,8 +72,7 @@ func atEndpoint(s string) string {
 func (r *rig) failAttempts(n int) {
 	for range n {
 		for r.m.phase != opening && r.m.phase != restoring {
-			r.tick()
-			r.settleOld()
+			r.goOn()
 		}
 		if r.m.phase == opening {
 			r.openFailed(status.TaskFailed)
@@ -94,7 +93,15 @@ func (r *rig) settleOld() {
 // next goes on to the beginning of the next attempt.
 func (r *rig) next() {
 	for n := r.m.retries.Attempts(); r.m.retries.Attempts() == n && r.m.state != observer.StateStopped; {
+		r.goOn()
+	}
+}
+
+// goOn ends the close that is waited for, or else lets time pass.
+func (r *rig) goOn() {
+	if r.m.old.epoch != 0 && !r.m.old.restore {
 		r.settleOld()
+	} else {
 		r.tick()
 	}
 }
