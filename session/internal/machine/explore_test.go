@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -253,16 +255,7 @@ func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	states, edges := 0, 0
 	seen := map[string]bool{}
-	for _, x := range explorations(transitions) {
-		if only := os.Getenv("ALPHABET"); only != "" && x.name != only {
-			continue
-		}
-		if raceEnabled && x.slow {
-			continue
-		}
-		begin := time.Now()
-		require.NoError(t, x.run())
-		t.Logf("%s: %d states, %d edges, %s", x.name, len(x.visited), x.edges, time.Since(begin).Round(time.Millisecond))
+	for _, x := range exploreAll(t) {
 		states += len(x.visited)
 		edges += x.edges
 		maps.Copy(seen, x.seen)
@@ -276,6 +269,30 @@ func TestExplore(t *testing.T) {
 	for _, name := range reachable() {
 		assert.True(t, seen[name], "%s was never met", name)
 	}
+}
+
+// exploreAll runs the explorations, as many at once as there are processors. With
+// ALPHABET set it runs the one of that name alone.
+func exploreAll(t *testing.T) (done []*exploration) {
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var running sync.WaitGroup
+	for _, x := range explorations(transitions) {
+		only := os.Getenv("ALPHABET")
+		if only != "" && x.name != only || raceEnabled && x.slow {
+			continue
+		}
+		done = append(done, x)
+		running.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			begin := time.Now()
+			assert.NoError(t, x.run())
+			t.Logf("%s: %d states, %d edges, %s", x.name, len(x.visited), x.edges, time.Since(begin).Round(time.Millisecond))
+		})
+	}
+	running.Wait()
+	require.False(t, t.Failed())
+	return done
 }
 
 // reachable lists what the explorations must meet: every place, every effect,
