@@ -280,6 +280,25 @@ func TestRejectionsInARow(t *testing.T) {
 	r.next()
 	r.rejected()
 	assert.Equal(t, status.AudioAuthenticationRejected, r.end(t).Status.Code)
+
+	r = kept(restorable, authorizes, rejections(2), catchesUp)
+	resumed := func() {
+		r.next()
+		r.authorized(0)
+	}
+	reject := func() {
+		r.do(Input{Kind: Restored, Epoch: r.m.epoch, ID: r.m.op, Rejected: true, Status: status.New(status.AudioAuthenticationRejected, nil)})
+	}
+	r.m.cfg.Policy.Ladder.Resume.Attempts = 9
+	r.loseLayer(status.LayerSignaling)
+	resumed()
+	reject()
+	resumed()
+	r.restored() // but what follows fails
+	r.do(Input{Kind: Resynced, Epoch: r.m.epoch, ID: r.m.op, Status: status.New(status.TaskFailed, nil)})
+	resumed()
+	reject()
+	assert.Equal(t, observer.StateReconnecting, r.m.state)
 }
 
 // TestRejectionsOfAResume: they are waited for like every end of a resume, and count

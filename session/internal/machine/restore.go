@@ -11,7 +11,6 @@ import (
 // restore begins an attempt on the link that was kept: a restart of its media, or
 // a resume of its session over new signaling.
 func (m *Machine) restore(level policy.Level, timeout time.Duration) {
-	m.unwatch()
 	m.phase = restoring
 	m.ops++
 	m.op = m.ops
@@ -58,7 +57,6 @@ func (m *Machine) restored(in Input) {
 		m.forgo()
 	case !in.Status.IsZero():
 		m.rejected(in.Rejected)
-		m.giveUpRestore()
 		m.failedAs(in.Status, failing{refused: in.Refused})
 	default:
 		m.trouble.recovery.Rejections = 0
@@ -80,14 +78,7 @@ func failureOf(st status.Status) status.Status {
 func (m *Machine) forgo() {
 	m.trouble.attempts--
 	m.retries.Refund()
-	m.giveUpRestore()
 	m.failedAs(status.New(status.TaskFailed, errUnsupported), failing{unsupported: true})
-}
-
-// giveUpRestore ends an attempt on a link that nothing runs on any more.
-func (m *Machine) giveUpRestore() {
-	m.phase = holding
-	m.suspend()
 }
 
 // abort cancels the running restart or resume, with m.timeout as the reason, and

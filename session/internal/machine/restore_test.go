@@ -267,12 +267,47 @@ func TestRestoreAborted(t *testing.T) {
 	}
 	r := late(func(*Input) {})
 	assert.Equal(t, []string{"failed", "resume in 0s"}, r.story(), "too late is failed")
+	assert.False(t, r.m.timers.armed(tGrace), "it is not waited for any more")
 	r = late(func(in *Input) { in.ID++ })
 	assert.Empty(t, r.story(), "of another one")
 	r = late(func(in *Input) { in.Unsupported = true })
 	assert.Equal(t, []string{"failed", "resume in 0s"}, r.story())
 	r = late(func(in *Input) { in.Status = status.New(status.MeetingEnded, nil) })
 	assert.Equal(t, status.MeetingEnded, r.m.ending.decision.Status.Code, "what is final is final")
+}
+
+// TestRestoreIsOver: nothing of a restart, or of a resume, is left in the attempts
+// that follow.
+func TestRestoreIsOver(t *testing.T) {
+	r := kept(restorable)
+	r.loseLayer(status.LayerMedia)
+	r.failAttempts(3)
+	r.next()
+	r.tick() // the rejoin is out of time
+	require.Equal(t, "reconnecting/aborting", place(r.m))
+	r.told = nil
+	r.openFailed(status.TaskFailed)
+	assert.Equal(t, []string{"failed", "rejoin in 1s"}, r.story(), "it may say where it hung")
+
+	r = kept(restorable)
+	r.loseLayer(status.LayerMedia)
+	r.next()
+	id := r.m.op
+	r.restoreFailed(status.TaskFailed)
+	assert.Empty(t, r.do(Input{Kind: Restored, Epoch: r.m.epoch, ID: id}))
+	r.tick()
+	assert.Empty(t, r.do(Input{Kind: Restored, Epoch: r.m.epoch, ID: id}))
+	assert.Equal(t, "reconnecting/restoring", place(r.m))
+}
+
+// TestRestoreBringsBack: what a link could not do any more it may do again over what
+// has been renewed.
+func TestRestoreBringsBack(t *testing.T) {
+	r := kept(restorable)
+	r.do(Input{Kind: CannotPing, Epoch: r.m.epoch})
+	r.loseLayer(status.LayerSignaling)
+	r.next()
+	assert.Len(t, find(r.restored(), Ping), 1)
 }
 
 // TestRestoreDeaf: a link on which a restart ignores its context is closed, and
