@@ -71,7 +71,7 @@ func (w *world) rescued() (a rescued) {
 		link:       bits(m.held, m.adopted, m.linkViewOnly && m.abilities&CanUpdate != 0, m.held && m.offered&^m.abilities != 0),
 		before:     bits(w.rescue.before.id != 0),
 		limiter:    bits(m.queued != 0, m.admitted, w.rescue.asked != 0),
-		network:    bits(m.network.down, m.network.until > w.now.Mono, m.nudge() > w.now.Mono, m.network.nudged > w.now.Mono),
+		network:    bits(m.network.down, m.network.until > w.now.Mono, m.nudge() > w.now.Mono, m.network.nudged > w.now.Mono, m.network.asleep(w.now.Mono) > 0 && m.offered&CanResume != 0),
 		outage:     bits(t.asked, t.found && m.cfg.FindEndpoints, t.rejected, w.rescue.accused, m.expired()),
 		fresh:      bits(m.fresh.id != 0, m.fresh.until > w.now.Mono, m.fresh.until != 0, w.rescue.refreshed != 0),
 		deferred:   bits(m.deferred.asked.renegotiate, m.deferred.asked.viewOnly),
@@ -110,7 +110,7 @@ func (a *rescued) climb(w *world) {
 // expired says whether it is too late for a resume.
 func (m *Machine) expired() bool {
 	window := m.cfg.Policy.Ladder.Resume.Window
-	return m.state == observer.StateReconnecting && m.adopted && m.now.Wall.Sub(m.trouble.since.Wall) >= window
+	return m.state == observer.StateReconnecting && m.adopted && m.recovery().Age >= window
 }
 
 // watched is what counts of the detector: how far it is and what waits, but none
