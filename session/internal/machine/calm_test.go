@@ -17,3 +17,12 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// onlyWithoutRace skips what is slow and runs on one goroutine: there is no race to
+// find in it.
+func onlyWithoutRace(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("one goroutine: there is no race to find")
+	}
+}

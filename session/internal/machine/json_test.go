@@ -110,6 +110,7 @@ func TestKindNames(t *testing.T) {
 
 // TestEffectJSON writes and reads everything that comes out of the walk.
 func TestEffectJSON(t *testing.T) {
+	onlyWithoutRace(t)
 	kinds := map[EffectKind]int{}
 	events := map[string]int{}
 	for _, s := range situations {

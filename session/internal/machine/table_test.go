@@ -103,13 +103,11 @@ func altered(row int, src string, replacement []fsm.EventDesc) fsm.Events {
 // unnoticed: the walk finds every one, and so does the explorer, which knows
 // the guarantees only, with its smallest alphabet.
 func TestTableMutants(t *testing.T) {
+	onlyWithoutRace(t)
 	require.NoError(t, checkWalk(transitions), "the table itself")
 	require.NoError(t, smallest(transitions).run(), "the table itself")
 	list := mutants()
-	for i, m := range list {
-		if raceEnabled && i%6 != 0 {
-			continue // they are for the plain run
-		}
+	for _, m := range list {
 		assert.Error(t, checkWalk(m.table), "the walk does not notice: %s", m.name)
 		assert.Error(t, smallest(m.table).run(), "the explorer does not notice: %s", m.name)
 	}
@@ -210,6 +208,7 @@ func (p probe) consequences(at *rig) string {
 // TestFactMutants makes sure that nothing of what a machine knows about a recovery
 // could be forgotten, or made up, without notice.
 func TestFactMutants(t *testing.T) {
+	onlyWithoutRace(t)
 	flip := func(of func(m *Machine) *bool) [2]func(m *Machine) bool {
 		set := func(to bool) func(m *Machine) bool {
 			return func(m *Machine) bool { was := *of(m); *of(m) = to; return was != to }

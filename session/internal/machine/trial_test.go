@@ -171,6 +171,7 @@ func TestTrialWithinBounds(t *testing.T) {
 // TestTrialNothingFalse: no link that never is dead for 4 s is found dead
 // (NEEDS 11, 13, 14), but for one in hundreds of hours.
 func TestTrialNothingFalse(t *testing.T) {
+	onlyWithoutRace(t)
 	trialled(t)
 	for _, f := range linkhistory.Families() {
 		if f.Deadly {

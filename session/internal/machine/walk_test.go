@@ -651,6 +651,7 @@ func firstDifference(want, got string) error {
 }
 
 func TestWalkGolden(t *testing.T) {
+	onlyWithoutRace(t)
 	if *rewrite {
 		text := ""
 		walk(transitions, func(soFar string) bool { text = soFar; return true })
