@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -97,4 +98,72 @@ func TestRetryAfterBeyondTheBudget(t *testing.T) {
 	r.tick()
 	assert.Equal(t, 10*time.Second, r.now.Mono-begun)
 	assert.Equal(t, status.AudioServiceUnavailable, r.end(t).Status.Code)
+}
+
+// TestRetryAfterWhileWaiting: what a server asks for when the next attempt is
+// scheduled already puts that off, but never brings it forward, nor costs the budget
+// a thing; no hint shortens it.
+func TestRetryAfterWhileWaiting(t *testing.T) {
+	ask := func(r *rig, d time.Duration) {
+		r.do(Input{Kind: Reported, Epoch: r.m.epoch, Status: asking(d)})
+	}
+	t.Run("for more", func(t *testing.T) {
+		r := waitingFor(10 * time.Second)
+		end, _ := r.m.retries.Deadline()
+		r.wait(time.Second)
+		begun := r.now.Mono
+		ask(r, 20*time.Second)
+		r.hint(observer.NetworkUp)
+		r.next()
+		assert.Equal(t, 30*time.Second, r.now.Mono-begun, "and spread")
+		now, _ := r.m.retries.Deadline()
+		assert.Equal(t, end, now)
+	})
+	t.Run("for less", func(t *testing.T) {
+		r := waitingFor(10 * time.Second)
+		due, _ := r.m.timers.at(tRetry)
+		r.m.cfg.Policy.MaxRetryAfter = 1
+		ask(r, time.Hour)
+		now, _ := r.m.timers.at(tRetry)
+		assert.Equal(t, due+1, now)
+		r.hint(observer.NetworkUp)
+		now, _ = r.m.timers.at(tRetry)
+		assert.Equal(t, due+1, now)
+	})
+	t.Run("a little later", func(t *testing.T) {
+		r := kept(0)
+		r.report(status.AudioInternalServerError)
+		r.wait(retryDelay / 2)
+		due, _ := r.m.timers.at(tRetry)
+		ask(r, -time.Second)
+		now, _ := r.m.timers.at(tRetry)
+		assert.Equal(t, due, now, "for nothing")
+	})
+	t.Run("for more than is left", func(t *testing.T) {
+		r := waitingFor(time.Second, budget(10*time.Second))
+		begun := r.now.Mono
+		ask(r, time.Minute)
+		r.tick()
+		assert.Equal(t, 10*time.Second, r.now.Mono-begun)
+		assert.Equal(t, policy.RefusedElapsed, r.end(t).Decision.Refusal)
+	})
+	t.Run("when the attempt is due", func(t *testing.T) {
+		r := kept(0)
+		r.report(status.AudioInternalServerError)
+		r.tick()
+		require.True(t, r.m.retryDue)
+		begun := r.now.Mono
+		ask(r, 20*time.Second)
+		assert.Empty(t, find(r.closeDone(), Open))
+		r.next()
+		assert.Equal(t, 21*time.Second, r.now.Mono-begun)
+	})
+	t.Run("no delay is drawn for nothing", func(t *testing.T) {
+		g := &growing{}
+		r := kept(0, func(c *Config) { c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return g } })
+		r.report(status.AudioInternalServerError)
+		drawn := g.calls
+		r.report(status.AudioInternalServerError)
+		assert.Equal(t, drawn, g.calls)
+	})
 }

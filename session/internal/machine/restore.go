@@ -129,8 +129,6 @@ func (m *Machine) raise(st status.Status) {
 	rejoin := m.heed(st.Directive)
 	m.postpone(st)
 	switch {
-	case !m.held || m.phase == reasoning:
-		return
 	case rejoin:
 		t.level = policy.Rejoin
 	case policy.DamageOf(st) != 0:
@@ -199,8 +197,6 @@ func (m *Machine) resynced(in Input) {
 		m.establish()
 		return
 	}
-	m.phase = proving // nothing runs that would have to be cancelled
-	m.giveUp()
 	m.failed(in.Status)
 }
 

@@ -437,6 +437,20 @@ func TestRestoreAbortedRaises(t *testing.T) {
 	assert.True(t, r.m.attempt.RestartMedia)
 }
 
+// TestRestoreAbortedForALoss: what has ended the attempt counts, whatever the restart
+// says of its own end, and the attempt's time is over with it.
+func TestRestoreAbortedForALoss(t *testing.T) {
+	r := kept(restorable, rungs(5, 1))
+	r.loseLayer(status.LayerMedia)
+	r.next()
+	r.wait(restartTimeout - time.Second)
+	r.loseLayer(status.LayerSignaling)
+	r.justBefore(t, closeGrace)
+	r.restoreFailed(status.AudioInternalServerError)
+	r.next()
+	assert.Equal(t, policy.Resume, r.m.attempt.Level)
+}
+
 // TestReasonsAddUp: what closes while a reason is waited for is no less lost for
 // that.
 func TestReasonsAddUp(t *testing.T) {
@@ -495,7 +509,7 @@ func TestRaisedWhileWaiting(t *testing.T) {
 			due, _ := r.m.timers.at(tRetry)
 			r.wait(retryDelay / 2)
 			c.in(r)
-			assert.Equal(t, c.level == policy.Rejoin, r.m.phase == waiting, "the link is closed as soon as it is not needed")
+			assert.Equal(t, c.level == policy.Rejoin, r.m.phase == waiting && r.count[CloseLink] == 1, "the link is closed as soon as it is not needed")
 			r.settleOld()
 			r.next()
 			assert.Equal(t, c.level, r.m.attempt.Level)

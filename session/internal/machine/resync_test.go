@@ -85,6 +85,38 @@ func TestResyncAfterTheProof(t *testing.T) {
 	assert.Equal(t, []string{"MediaProven", "Resyncing"}, r.toldNames())
 }
 
+// TestResyncIsOver: nothing of it is left.
+func TestResyncIsOver(t *testing.T) {
+	r := catching(status.LayerMedia)
+	r.resynced()
+	r.told = nil
+	r.pass(time.Hour, health.Both)
+	assert.Empty(t, r.told)
+
+	r = catching(status.LayerClient) // a rejoin
+	late := r.m.op
+	r.report(status.AudioInternalServerError)
+	r.next()
+	r.opened(restorable)
+	require.Equal(t, "reconnecting/resyncing", place(r.m))
+	assert.Empty(t, r.do(Input{Kind: Resynced, Epoch: r.m.epoch, ID: late}), "that was another one")
+}
+
+// TestResyncWithoutProof: a path that turns out to have nothing to show for itself is
+// not asked for a proof any more.
+func TestResyncWithoutProof(t *testing.T) {
+	r := newRig(detecting, func(c *Config) { c.ResyncTimeout = time.Minute })
+	r.calm(CanProbe | CanRestart)
+	r.loseLayer(status.LayerMedia)
+	r.next()
+	r.restored()
+	require.Equal(t, "reconnecting/proving", place(r.m))
+	r.do(Input{Kind: CannotProbe, Epoch: r.m.epoch})
+	require.Equal(t, "reconnecting/resyncing", place(r.m))
+	r.pass(time.Minute-1, 0)
+	assert.Equal(t, "reconnecting/resyncing", place(r.m))
+}
+
 // TestResyncFails: that fails the attempt; a link that was kept goes on to the next
 // level.
 func TestResyncFails(t *testing.T) {
