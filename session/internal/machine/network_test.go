@@ -265,6 +265,45 @@ func TestHintMakesItLocal(t *testing.T) {
 	assert.True(t, e.Decision.Facts.Recovery.Local, "for the whole outage that it has begun in")
 }
 
+// TestNothingIsLocal before anything has changed.
+func TestNothingIsLocal(t *testing.T) {
+	r := newRig(unsettled)
+	r.start()
+	r.opened(0)
+	r.loseLayer(status.LayerMedia)
+	require.Less(t, r.now.Mono, localFor)
+	e, _ := event[observer.RetryScheduled](r.last)
+	assert.False(t, e.Decision.Facts.Recovery.Local)
+}
+
+// TestOfflineWithoutAnOutage: a hint that is given while connected holds its time,
+// though the budget of the last outage still counts.
+func TestOfflineWithoutAnOutage(t *testing.T) {
+	r := kept(restorable, budget(20*time.Second))
+	r.loseLayer(status.LayerMedia)
+	r.next()
+	r.restored()
+	r.hint(observer.NetworkDown)
+	at, _ := r.m.timers.at(tOffline)
+	assert.Equal(t, r.now.Mono+downTimeout, at)
+}
+
+// TestLostInASleep: a loss that is noticed within a minute of waking may be as old
+// as the sleep, so that it may be too late for a resume.
+func TestLostInASleep(t *testing.T) {
+	for after, level := range map[time.Duration]policy.Level{
+		0: policy.Rejoin, time.Minute - 1: policy.Rejoin, time.Minute: policy.Resume,
+	} {
+		r := kept(restorable)
+		r.sleep(time.Hour, 0)
+		r.do(Input{Kind: Tick})
+		r.wait(after)
+		r.loseLayer(status.LayerSignaling)
+		r.next()
+		assert.Equal(t, level, r.m.attempt.Level, after.String())
+	}
+}
+
 // TestHintOfNothing: where there is nothing to do, and for what is no hint.
 func TestHintOfNothing(t *testing.T) {
 	r := newRig()

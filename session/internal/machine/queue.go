@@ -25,7 +25,6 @@ func (m *Machine) letThrough(in Input) {
 		return
 	}
 	m.queued, m.phase = 0, m.waitingPhase()
-	m.timers.clear(tRetry)
 	if in.Status.IsZero() {
 		m.admitted, m.retryDue = true, true
 		m.proceed()

@@ -112,6 +112,7 @@ func TestLimiterFailsWith(t *testing.T) {
 			continue
 		}
 		e := only[observer.RetryScheduled](t, r)
+		assert.Equal(t, e.Decision.Status.Code, r.m.Snapshot().First.Code, "it is the first cause")
 		assert.NotEqual(t, status.ToldDemote, e.Decision.Status.Code.Told(), c.String())
 		r.admit()
 		r.tick()
@@ -197,4 +198,6 @@ func TestLimiterIsLeft(t *testing.T) {
 	assert.Equal(t, id, find(effects, CancelAdmit)[0].ID)
 	assert.Len(t, find(effects, CloseLink), 1)
 	assert.Empty(t, r.do(Input{Kind: Admitted, ID: id}))
+	r.closeDone()
+	assert.Equal(t, "stopped/resting", place(r.m))
 }
