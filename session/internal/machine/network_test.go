@@ -265,6 +265,34 @@ func TestHintMakesItLocal(t *testing.T) {
 	assert.True(t, e.Decision.Facts.Recovery.Local, "for the whole outage that it has begun in")
 }
 
+// TestAsleepAndThen: whatever comes first after a sleep finds it taken into account.
+func TestAsleepAndThen(t *testing.T) {
+	r := kept(restorable)
+	r.sleep(time.Hour, time.Second)
+	r.loseLayer(status.LayerMedia)
+	e, _ := event[observer.RetryScheduled](r.last)
+	assert.True(t, e.Decision.Facts.Recovery.Local, "a loss is its consequence")
+
+	r = kept(0)
+	r.report(status.AudioInternalServerError)
+	r.next()
+	r.hint(observer.NetworkDown)
+	r.sleep(time.Hour, time.Second)
+	r.openFailed(status.TaskFailed)
+	at, _ := r.m.Deadline()
+	assert.Equal(t, r.now.Mono, at)
+	assert.Equal(t, []string{"Hinted"}, names(r.tick()), "the hint is old")
+
+	r = waitingFor(time.Minute)
+	r.sleep(time.Hour, time.Second)
+	r.do(Input{Kind: Tick})
+	r.wait(connectTimeout - 1)
+	require.Greater(t, connectTimeout-1, localFor)
+	r.openFailed(status.TaskFailed)
+	e, _ = event[observer.RetryScheduled](r.last)
+	assert.True(t, e.Decision.Facts.Recovery.Local, "an outage that was slept through is local to its end")
+}
+
 // TestNothingIsLocal before anything has changed.
 func TestNothingIsLocal(t *testing.T) {
 	r := newRig(unsettled)
@@ -369,6 +397,15 @@ func TestAsleep(t *testing.T) {
 		r.do(Input{Kind: Tick})
 		now, _ := r.m.timers.at(tRetry)
 		assert.Equal(t, due, now)
+	})
+	t.Run("for just as long", func(t *testing.T) {
+		r := kept(0)
+		r.directed(status.Directive{RetryAfter: 4 * time.Minute})
+		due, _ := r.m.timers.at(tRetry)
+		r.sleep(due-r.now.Mono, 0)
+		r.do(Input{Kind: Tick})
+		r.settleOld()
+		assert.Equal(t, "reconnecting/opening", place(r.m))
 	})
 	t.Run("with a link that was just found dead", func(t *testing.T) {
 		r := newRig(detecting)
