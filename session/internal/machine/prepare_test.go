@@ -207,6 +207,38 @@ func TestPreparationIsClipped(t *testing.T) {
 	r.justBefore(t, time.Second+1)
 }
 
+// TestPreparedOutOfStep: an answer to what was not asked, or none, does nothing.
+func TestPreparedOutOfStep(t *testing.T) {
+	for name, c := range map[string]struct {
+		answered int // questions before it
+		ready    *Ready
+	}{
+		"no answer":                   {0, nil},
+		"no endpoints":                {0, &Ready{}},
+		"an empty list":               {0, &Ready{Endpoints: []string{}}},
+		"credentials before":          {0, &Ready{Authorized: true}},
+		"endpoints again":             {1, &Ready{Endpoints: []string{"b"}}},
+		"credentials that are none":   {1, &Ready{ExpireIn: time.Hour}},
+		"endpoints at the very end":   {2, &Ready{Endpoints: []string{"b"}}},
+		"credentials at the very end": {2, &Ready{Authorized: true, ExpireIn: time.Hour}},
+	} {
+		r := newRig(finds, authorizes)
+		r.start()
+		if c.answered > 0 {
+			r.found("a")
+		}
+		if c.answered > 1 {
+			r.authorized(0)
+		}
+		r.wait(time.Second)
+		due, _ := r.m.Deadline()
+		assert.Empty(t, r.do(Input{Kind: Prepared, Epoch: r.m.epoch, Ready: c.ready}), name)
+		now, _ := r.m.Deadline()
+		assert.Equal(t, due, now, name)
+		assert.Zero(t, r.m.fresh, name)
+	}
+}
+
 // TestResumeWithCredentials: a resume asks for credentials, a restart of media does
 // not.
 func TestResumeWithCredentials(t *testing.T) {
@@ -440,6 +472,14 @@ func TestRefresh(t *testing.T) {
 	r.refreshed(0)
 	_, armed := r.m.Deadline()
 	assert.False(t, armed, "it is not known how long these do")
+
+	r = newRig(authorizes, unsettled)
+	r.start()
+	r.authorized(5 * time.Second)
+	r.wait(5 * time.Second)
+	r.opened(0)
+	_, armed = r.m.Deadline()
+	assert.False(t, armed, "what has expired is not renewed ahead of need")
 }
 
 // TestRefreshFails: it is tried again while there is time, ever sooner, and then
@@ -454,7 +494,9 @@ func TestRefreshFails(t *testing.T) {
 		}
 		r.refreshing()
 		at = append(at, r.now.Mono-begun)
-		told, ok := event[observer.CredentialsRefreshed](r.do(Input{Kind: Refreshed, ID: r.m.fresh.id, Status: status.New(status.TaskFailed, errProbe)}))
+		told, ok := event[observer.CredentialsRefreshed](r.do(Input{
+			Kind: Refreshed, ID: r.m.fresh.id, Status: status.New(status.TaskFailed, errProbe), Ready: &Ready{ExpireIn: time.Hour},
+		}))
 		require.True(t, ok)
 		assert.ErrorIs(t, told.Status, errProbe)
 	}
@@ -488,11 +530,25 @@ func TestRefreshInAnOutage(t *testing.T) {
 		assert.Empty(t, find(r.last, CancelRefresh), "it may still come in time")
 		r.next()
 		assert.Len(t, find(r.last, CancelRefresh), 1)
+		r.justBefore(t, prepareTimeout)
+		assert.Equal(t, 1, r.count[Refresh])
 		r.authorized(time.Hour)
 		r.opened(0)
 		begun := r.now.Mono
 		r.refreshing()
 		assert.Equal(t, 54*time.Minute, r.now.Mono-begun)
+	})
+	t.Run("joined anew, where endpoints come first", func(t *testing.T) {
+		r := newRig(authorizes, finds)
+		r.start()
+		r.found("a")
+		r.authorized(time.Hour)
+		r.opened(0)
+		r.refreshing()
+		r.report(status.AudioInternalServerError)
+		r.next()
+		assert.Empty(t, find(r.last, CancelRefresh))
+		assert.Len(t, find(r.found("a"), CancelRefresh), 1)
 	})
 	t.Run("media restarted", func(t *testing.T) {
 		r := expiring(time.Hour)
