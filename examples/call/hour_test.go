@@ -145,7 +145,7 @@ func TestAnHourWithFaults(t *testing.T) {
 
 		detect, back = h.strike(10*time.Minute, func() { h.server.CloseSignaling(attendee, 1001) }, 0, nil)
 		assert.Less(t, detect, 100*time.Millisecond)
-		assert.Less(t, back, 2*time.Second)
+		assert.Less(t, back, 6*time.Second, "a server that goes away is shared: the first attempt is spread over 5 s")
 
 		worst := health.Config{}.WorstCaseDetection().Probed
 		detect, back = h.strike(15*time.Minute, h.proxy.Freeze, 70*time.Second, h.proxy.Heal)
