@@ -18,6 +18,7 @@ import (
 type Reporter struct {
 	s     *Session
 	epoch uint64
+	to    Reports // gets the reports of a Reporter without a session; nil: nobody
 	// heard holds when bytes last came in, in nanoseconds since the session
 	// was made: signaling and media.
 	signaling, media atomic.Int64
@@ -26,6 +27,10 @@ type Reporter struct {
 // Status reports a status from the signaling or the media layer. Codes without
 // consequences, such as status.OK, do nothing.
 func (r *Reporter) Status(st status.Status) {
+	if r.elsewhere() {
+		r.to.Status(st)
+		return
+	}
 	st = unshared(st)
 	r.report(machine.Input{Kind: machine.Reported, Status: st})
 }
@@ -35,6 +40,10 @@ func (r *Reporter) Status(st status.Status) {
 // signaling counts as SignalingChannelClosedUnexpectedly, media as
 // ConnectionHealthReconnect, and the reason grace applies.
 func (r *Reporter) Closed(layer status.Layer, err error) {
+	if r.elsewhere() {
+		r.to.Closed(layer, err)
+		return
+	}
 	r.report(closed(layer, err))
 }
 
@@ -52,10 +61,20 @@ func closed(layer status.Layer, err error) machine.Input {
 
 // Present reports that the attendee is on the roster. It matters only when
 // Config.PresenceTimeout is set.
-func (r *Reporter) Present() { r.report(machine.Input{Kind: machine.Present}) }
+func (r *Reporter) Present() {
+	if r.elsewhere() {
+		r.to.Present()
+		return
+	}
+	r.report(machine.Input{Kind: machine.Present})
+}
 
 // Pong reports the answer to the ping with this id.
 func (r *Reporter) Pong(id uint64) {
+	if r.elsewhere() {
+		r.to.Pong(id)
+		return
+	}
 	if r.live() {
 		r.note(status.LayerSignaling)
 		r.s.postPong(r.epoch, id)
@@ -64,6 +83,10 @@ func (r *Reporter) Pong(id uint64) {
 
 // Probed reports the answer to the media probe with this id.
 func (r *Reporter) Probed(id uint64) {
+	if r.elsewhere() {
+		r.to.Probed(id)
+		return
+	}
 	if r.live() {
 		r.note(status.LayerMedia)
 		r.s.postProbed(r.epoch, id)
@@ -74,6 +97,10 @@ func (r *Reporter) Probed(id uint64) {
 // for this link until the next call. The newest call counts. A link that never
 // calls it has declared health.ExpectUnknown.
 func (r *Reporter) Expect(e health.Expectation) {
+	if r.elsewhere() {
+		r.to.Expect(e)
+		return
+	}
 	if r.live() {
 		r.s.postExpected(r.epoch, e)
 	}
@@ -83,12 +110,20 @@ func (r *Reporter) Expect(e health.Expectation) {
 // state "disconnected": the session does not act on it, but looks at the link at
 // once instead of waiting for the silence to show. Why is for events and logs.
 func (r *Reporter) Doubt(layer status.Layer, why error) {
+	if r.elsewhere() {
+		r.to.Doubt(layer, why)
+		return
+	}
 	r.report(machine.Input{Kind: machine.Doubted, Layer: layer, Status: status.Status{Layer: layer, Cause: why}})
 }
 
 // Sample reports one health sample, about once a second. If samples come
 // faster than they are judged, the newest one counts.
 func (r *Reporter) Sample(hs health.Sample) {
+	if r.elsewhere() {
+		r.to.Sample(hs)
+		return
+	}
 	if r.live() {
 		r.s.postSample(r.epoch, &hs)
 	}
@@ -97,10 +132,17 @@ func (r *Reporter) Sample(hs health.Sample) {
 // Alive reports inbound bytes on a layer: a sign of life. It costs little
 // enough for every packet.
 func (r *Reporter) Alive(layer status.Layer) {
+	if r.elsewhere() {
+		r.to.Alive(layer)
+		return
+	}
 	if r.live() {
 		r.note(layer)
 	}
 }
+
+// elsewhere says that the reports go to another place than a session.
+func (r *Reporter) elsewhere() bool { return r != nil && r.to != nil }
 
 // note notes inbound bytes of now.
 func (r *Reporter) note(layer status.Layer) {
