@@ -19,25 +19,28 @@ import (
 //
 // and the later ones, where t is the time since the loss,
 //
-//	from t/2 to 3t/2    when a server that is alive has refused: it is there, and
-//	                    has more to do than it can; t counts as no less than
-//	                    two thirds of Spread
-//	from t/5 to 2t/5    when many suffer, but no server has answered; t counts as
-//	                    no less than Long
-//	from 0 to Short·2ᵏ  otherwise, but to no more than Long, nor 2t/5 as above;
-//	                    k counts the earlier delays since the last Reset, without
+//	from t/2 to t       for a cause that many share; as long as no server has
+//	                    answered, no more than 2(t-Long), and t counts as no less
+//	                    than Spread when one that is alive has refused
+//	from 0 to Short·2ᵏ  otherwise, but to no more than Long, nor 2(t-Long); k
+//	                    counts the earlier delays since the last Reset, without
 //	                    the first ones of the other kinds
 //
-// Delays in proportion to t put a bound on what they cost: once a first attempt
-// has failed and as long as nobody refuses, an outage lasts no more than two fifths
-// longer than it would have, one of up to Long no more than 2·Long/5. Nor does a
-// client have to know how many there are: the longer a crowd has waited, the more
-// thinly it comes. Cap, or Long if that is more, is the longest delay for a cause
-// that many share; a cause that is not shared brings the limit back to Long.
+// where 2(t-Long) counts as no less than 2·Long/5, so that an outage of up to Long
+// lasts no more than that longer than it would have. Delays in proportion to t put
+// a bound on what they cost, and a client does not have to know how many there are:
+// the longer a crowd has waited, the more thinly it comes. That is for the moment at
+// which a server is back, and each of a crowd has to find out by an attempt. Cap, or
+// Long if that is more, is the longest delay for a cause that many share; a cause
+// that is not shared brings the limit back to Long. Where clients are few for what
+// their server can take, a lower Cap has them back sooner after a long outage.
 //
-// What the server asked to be left alone (Cause.Asked) is part of the delay meant
-// above, and up to half as much, within Cap, is added, because it may have asked
-// the same of everyone. NextFor returns what then comes on top of it.
+// What the server asks to be left alone for (Cause.Asked) is waited for besides, and
+// NextFor returns what comes on top of it: up to a tenth of it, as the server may
+// have a place for this client at that time; at first the whole delay meant above,
+// as it may have asked the same of everyone at once. If it has no place after all,
+// and asks again, what it asked for is part of the delay meant above, and up to half
+// as much comes on top.
 //
 // Negative durations count as 0, and a Cause.Elapsed of 0 or below as unknown. The
 // default is Short 1 s, Long 5 s, Spread 5 s and Cap 30 s; the zero value gives
@@ -54,7 +57,8 @@ type AdaptiveJitter struct {
 	// moved to the nearest end, and NaN to 0. nil = math/rand/v2.
 	Random func() float64
 
-	k int // doublings of the ordinary window, at most maxDoublings
+	k        int  // doublings of the ordinary window, at most maxDoublings
+	promised bool // the server has asked for time once, since the last Reset
 }
 
 var _ CauseAware = (*AdaptiveJitter)(nil)
@@ -77,13 +81,13 @@ func (j *AdaptiveJitter) NextBackOff() time.Duration { return j.NextFor(Cause{})
 func (j *AdaptiveJitter) NextFor(c Cause) time.Duration {
 	w := j.window(c)
 	if c.Asked > 0 {
-		w = w.after(c.Asked, j.limit())
+		w = j.after(c, w)
 	}
 	return w.draw(j.Random)
 }
 
 // Reset starts over with the first ordinary window.
-func (j *AdaptiveJitter) Reset() { j.k = 0 }
+func (j *AdaptiveJitter) Reset() { j.k, j.promised = 0, false }
 
 func (j *AdaptiveJitter) window(c Cause) window {
 	switch {
@@ -115,31 +119,39 @@ func (j *AdaptiveJitter) ordinary(k int, elapsed time.Duration) time.Duration {
 }
 
 // unanswered: attempts on a server that is not there cost little, and who makes
-// few of them finds it late. Half the window is enough to keep apart what Spread
-// has put apart, and saves a third of the attempts that the same longest delay
-// takes.
+// few of them finds it late, which counts in a short outage. The last attempts
+// before the server is back are what keeps the next ones apart.
 func (j *AdaptiveJitter) unanswered(elapsed time.Duration) window {
-	most := part(max(elapsed, j.Long), 2, 5, j.limit())
-	return window{most / 2, most}
+	long := max(j.Long, 0)
+	return upperHalf(min(max(part(elapsed-long, 2, 1, j.limit()), long/5*2), max(elapsed, long), j.limit()))
 }
 
 // refused: a server that has refused once goes on for about as long as the crowd
 // is in proportion to it, of which the outage so far is all that a client knows.
-// The window is wide, as out of a narrow one the crowd would come in waves.
 func (j *AdaptiveJitter) refused(elapsed time.Duration) window {
-	limit := j.limit()
-	most := max(part(elapsed, 3, 2, limit), min(j.Spread, limit), 0)
-	return window{most / 3, most}
+	return upperHalf(max(min(max(elapsed, j.Spread), j.limit()), 0))
 }
+
+// upperHalf is wide enough to keep apart what is apart, and saves a third of the
+// attempts that the whole window up to the same longest delay takes.
+func upperHalf(most time.Duration) window { return window{most / 2, most} }
 
 // limit is the longest window for what is shared. A Cap that was forgotten must
 // not make a crowd come faster.
 func (j *AdaptiveJitter) limit() time.Duration { return max(j.Cap, j.Long, 0) }
 
-// after moves a window to where the wait that the server asked for has passed.
-func (w window) after(asked, limit time.Duration) window {
-	most := max(w.most-asked, min(asked/2, limit))
-	return window{min(max(w.least-asked, 0), most), most}
+// after is what comes on top of what the server asked for.
+func (j *AdaptiveJitter) after(c Cause, w window) window {
+	again := j.promised
+	j.promised = again || !c.First
+	switch {
+	case c.First:
+		return window{0, max(w.most, min(c.Asked/10, j.limit()))}
+	case !again:
+		return window{0, min(c.Asked/10, j.limit())}
+	}
+	most := max(w.most-c.Asked, min(c.Asked/2, j.limit()))
+	return window{min(max(w.least-c.Asked, 0), most), most}
 }
 
 // part is d·n/of, at least 0 and at most limit, without overflow.

@@ -52,29 +52,59 @@ func TestAdaptiveJitterWindow(t *testing.T) {
 		{"unanswered, unknown time", shared, s, 2 * s},
 		{"unanswered, negative time", at(-s, shared), s, 2 * s},
 		{"unanswered, up to Long", at(5*s, shared), s, 2 * s},
-		{"unanswered, later", at(20*s, shared), 4 * s, 8 * s},
-		{"unanswered, cap", at(75*s, shared), 15 * s, 30 * s},
+		{"unanswered, a little more", at(6*s, shared), s, 2 * s},
+		{"unanswered, twice what is beyond Long", at(8*s, shared), 3 * s, 6 * s},
+		{"unanswered, later", at(20*s, shared), 10 * s, 20 * s},
+		{"unanswered, cap", at(30*s, shared), 15 * s, 30 * s},
 		{"unanswered, beyond the cap", at(math.MaxInt64, shared), 15 * s, 30 * s},
 
-		{"refused, unknown time", refused(shared), 5 * s / 3, 5 * s},
-		{"refused, later", at(10*s, refused(shared)), 5 * s, 15 * s},
-		{"refused, cap", at(20*s, refused(shared)), 10 * s, 30 * s},
-		{"refused, beyond the cap", at(math.MaxInt64, refused(shared)), 10 * s, 30 * s},
+		{"refused, unknown time", refused(shared), 5 * s / 2, 5 * s},
+		{"refused, later", at(10*s, refused(shared)), 5 * s, 10 * s},
+		{"refused, cap", at(30*s, refused(shared)), 15 * s, 30 * s},
+		{"refused, beyond the cap", at(math.MaxInt64, refused(shared)), 15 * s, 30 * s},
 		{"refused alone", at(10*s, refused(Cause{})), 0, s},
 
-		{"asked for less than planned", asked(2*s, at(10*s, refused(shared))), 3 * s, 13 * s},
-		{"asked for about as much", asked(6*s, at(10*s, refused(shared))), 0, 9 * s},
-		{"asked for more", asked(20*s, at(10*s, refused(shared))), 0, 10 * s},
+		{"asked", asked(20*s, at(10*s, refused(shared))), 0, 2 * s},
 		{"asked for very much", asked(math.MaxInt64, refused(shared)), 0, 30 * s},
-		{"asked at first", asked(2*s, first(shared)), 0, 3 * s},
-		{"asked of one alone", asked(20*s, first(local)), 0, 10 * s},
-		{"asked for less than nothing", asked(-s, refused(shared)), 5 * s / 3, 5 * s},
+		{"asked at first", asked(2*s, first(shared)), 0, 5 * s},
+		{"asked at first for much", asked(80*s, first(shared)), 0, 8 * s},
+		{"asked of one alone", asked(20*s, first(local)), 0, 2 * s},
+		{"asked for less than nothing", asked(-s, refused(shared)), 5 * s / 2, 5 * s},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := ends(tt.cause)
 			assert.InDelta(t, tt.least, got[0], 10)
 			assert.InDelta(t, tt.most, got[1], 10)
 		})
+	}
+}
+
+// TestAdaptiveJitterAskedAgain: a server that has asked for time, and then has no
+// place, is not believed a second time.
+func TestAdaptiveJitterAskedAgain(t *testing.T) {
+	const s = time.Second
+	for _, tt := range []struct {
+		name        string
+		asked       time.Duration
+		least, most time.Duration
+	}{
+		{"for less than planned", 2 * s, 3 * s, 8 * s},
+		{"for about as much", 6 * s, 0, 4 * s},
+		{"for more", 20 * s, 0, 10 * s},
+		{"for very much", math.MaxInt64, 0, 30 * s},
+	} {
+		c := Cause{Reach: ReachShared, Refused: true, Elapsed: 10 * s, Asked: tt.asked}
+		for random, want := range map[float64]time.Duration{0: tt.least, almostOne: tt.most} {
+			j := fixedAt(random)
+			j.NextFor(Cause{Reach: ReachShared, First: true, Asked: s}) // told to all, no promise
+			once := j.NextFor(c)
+			assert.LessOrEqual(t, once, min(tt.asked/10, 30*s), tt.name)
+			for range 2 {
+				assert.InDelta(t, want, j.NextFor(c), 10, tt.name)
+			}
+			j.Reset()
+			assert.Equal(t, once, j.NextFor(c), "forgotten with everything else")
+		}
 	}
 }
 
@@ -104,7 +134,7 @@ func TestAdaptiveJitterGrowth(t *testing.T) {
 	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: time.Minute}), "back within Long, one doubling later")
 	assert.Equal(t, 5*time.Second, next(Cause{Elapsed: time.Minute}))
 	assert.Equal(t, 2*time.Second, next(Cause{Elapsed: 4 * time.Second}), "no more than two fifths of Long")
-	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: 10 * time.Second}), "no more than two fifths of the outage")
+	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: 7 * time.Second}), "no more than twice what is beyond Long")
 	assert.Equal(t, 5*time.Second, next(Cause{}), "not if the time is unknown")
 	j.Reset()
 	assert.Equal(t, time.Second, next(Cause{}))

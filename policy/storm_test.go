@@ -33,16 +33,17 @@ type toll struct {
 	peak     int     // attempts in its busiest second
 	back     int     // attempts in the busiest second since the server is back
 	refused  float64 // refusals a second by the server while it refuses, in capacities
+	rush     float64 // refusals in its busiest second, in capacities
 	half     float64 // time until half the crowd is back, over the least possible
 	most     float64 // time until 99 % are, over the least possible for all
 	attempts float64 // for each session
 }
 
 func (l toll) String() string {
-	return fmt.Sprintf("%6d %6d %6d  %5.1f  %5.2f  %5.2f  %5.1f", l.first, l.peak, l.back, l.refused, l.half, l.most, l.attempts)
+	return fmt.Sprintf("%6d %6d %6d  %5.1f %5.1f  %5.2f  %5.2f  %5.1f", l.first, l.peak, l.back, l.refused, l.rush, l.half, l.most, l.attempts)
 }
 
-const tollHead = " 1st s   peak   back   refd    50%    99%   tries"
+const tollHead = " 1st s   peak   back   refd  rush    50%    99%   tries"
 
 // try is one attempt to come.
 type try struct {
@@ -73,7 +74,7 @@ func (s storm) play(schedule func(random func() float64) backoff.BackOff, seed u
 		queue = append(queue, try{ask(crowd[id], Cause{Reach: ReachShared, First: true}), id})
 	}
 	heap.Init(&queue)
-	served := server{storm: s, tokens: float64(s.capacity), at: s.outage}
+	served := server{storm: s, tokens: float64(s.capacity), at: s.outage, refusals: map[time.Duration]int{}}
 	for len(served.back) < s.crowd {
 		next := &queue[0]
 		cause, accepted := served.try(next.at)
@@ -98,12 +99,13 @@ func ask(b backoff.BackOff, c Cause) time.Duration {
 // server keeps the count of what reaches it.
 type server struct {
 	storm
-	tokens  float64 // sessions that it can take at once
-	at      time.Duration
-	seconds []int           // attempts in each second
-	back    []time.Duration // when sessions were taken
-	refused int
-	last    time.Duration // the last refusal
+	tokens   float64 // sessions that it can take at once
+	at       time.Duration
+	seconds  []int           // attempts in each second
+	back     []time.Duration // when sessions were taken
+	refused  int
+	refusals map[time.Duration]int // in each second
+	last     time.Duration         // the last refusal
 }
 
 // try is one attempt: accepted, or failed with a cause.
@@ -120,6 +122,7 @@ func (s *server) try(at time.Duration) (c Cause, accepted bool) {
 	s.at = at
 	if s.tokens < 1 {
 		s.refused, s.last, c.Refused = s.refused+1, at, true
+		s.refusals[at/time.Second]++
 		return c, false
 	}
 	s.tokens--
@@ -132,6 +135,9 @@ func (s *server) toll() (l toll) {
 	l.first, l.peak, l.back = s.seconds[0], slices.Max(s.seconds), slices.Max(s.seconds[s.outage/time.Second:])
 	if s.refused > 0 {
 		l.refused = float64(s.refused) / max((s.last-s.outage).Seconds(), 1) / float64(s.capacity)
+	}
+	for _, n := range s.refusals {
+		l.rush = max(l.rush, float64(n)/float64(s.capacity))
 	}
 	l.half = s.back[s.crowd/2-1].Seconds() / ideal(s.crowd/2)
 	l.most = s.back[s.crowd*99/100-1].Seconds() / ideal(s.crowd)
@@ -183,9 +189,10 @@ func TestStorm(t *testing.T) {
 		assert.Less(t, ours.peak, s.crowd*3/4)
 		assert.Less(t, ours.peak, reference.peak*2/3)
 		assert.Less(t, ours.back, reference.back/2)
-		assert.Less(t, ours.refused, 2.0)
-		assert.Less(t, ours.refused, reference.refused/4)
-		assert.Less(t, ours.most, 1.15)
+		assert.Less(t, ours.refused, 1.2)
+		assert.Less(t, ours.rush, 2.2, "2.0 but for the chance in a crowd as small as this")
+		assert.Less(t, ours.rush, reference.rush/6)
+		assert.Less(t, ours.most, 1.12)
 	}
 	lines := []string{fmt.Sprintf("%+v\n%-24s %s", s, "", tollHead)}
 	for _, c := range contestants {
@@ -203,14 +210,14 @@ func TestStormsOfOtherSizes(t *testing.T) {
 		refused, most float64
 	}{
 		{storm{1_000, 0, 20, false}, 4.5, 1.2},
-		{storm{1_000, 5 * time.Second, 20, false}, 3.5, 1.25},
-		{storm{1_000, 5 * time.Second, 20, true}, 3, 1.2},
-		{storm{1_000, 15 * time.Second, 20, false}, 2, 1.15},
-		{storm{1_000, 30 * time.Second, 20, true}, 1.5, 1.15},
-		{storm{1_000, 2 * time.Minute, 20, false}, 1.5, 1.1},
-		{storm{200, 30 * time.Second, 20, false}, 0.5, 1.4},
-		{storm{2_000, 30 * time.Second, 20, false}, 3.5, 1.1},
-		{storm{5_000, 30 * time.Second, 20, false}, 8, 1.1},
+		{storm{1_000, 5 * time.Second, 20, false}, 4.5, 1.2},
+		{storm{1_000, 5 * time.Second, 20, true}, 3.5, 1.2},
+		{storm{1_000, 15 * time.Second, 20, false}, 1.8, 1.2},
+		{storm{1_000, 30 * time.Second, 20, true}, 1.2, 1.15},
+		{storm{1_000, 2 * time.Minute, 20, false}, 1.2, 1.1},
+		{storm{200, 30 * time.Second, 20, false}, 0.5, 1.5},
+		{storm{2_000, 30 * time.Second, 20, false}, 2.5, 1.1},
+		{storm{5_000, 30 * time.Second, 20, false}, 6, 1.1},
 	} {
 		ours, reference := tt.play(newAdaptive, 1), tt.play(referenceBackOff, 1)
 		assert.Less(t, ours.peak, reference.peak*2/3, "%+v", tt.storm)
