@@ -19,8 +19,9 @@ var mayImport = map[string][]string{
 	"/health":                       {},
 	"/observer":                     {"/policy/status", "/policy", "/health"},
 	"/session/internal/linkhistory": {"/policy/status", "/health"},
-	"/session/internal/machine":     {"/policy/status", "/policy", "/health", "/observer"},
-	"/session":                      {"/policy/status", "/policy", "/health", "/observer", "/session/internal/machine"},
+	"/session/internal/image":       {"/policy/status"},
+	"/session/internal/machine":     {"/policy/status", "/policy", "/health", "/observer", "/session/internal/image"},
+	"/session":                      {"/policy/status", "/policy", "/health", "/observer", "/session/internal/image", "/session/internal/machine"},
 	"/session/sessiontest":          {"/policy/status", "/policy", "/health", "/observer", "/session"},
 }
 

@@ -82,9 +82,13 @@ func (p *path) answer(id uint64, now time.Duration) bool {
 	return true
 }
 
-// expire counts as lost what has waited for longer than the timeout.
+// expire counts as lost what has waited for longer than the timeout. No more than
+// probeRing can.
 func (p *path) expire(now, timeout time.Duration) {
-	for p.settled < p.last && later(p.sent[(p.settled+1)%probeRing], timeout) <= now {
+	for range probeRing {
+		if p.settled >= p.last || later(p.sent[(p.settled+1)%probeRing], timeout) > now {
+			return
+		}
 		p.settle(now)
 	}
 }

@@ -1,0 +1,185 @@
+package machine
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session/internal/image"
+)
+
+// TestImageKnowsEveryField fails when a machine or a config gets a field of a kind
+// that is not written, or a text of which it is not said whether it may hold an
+// endpoint.
+func TestImageKnowsEveryField(t *testing.T) {
+	require.NoError(t, stateForm.Check(reflect.TypeFor[Machine]()))
+	require.NoError(t, stateForm.Check(reflect.TypeFor[policy.AdaptiveJitter]()))
+	require.NoError(t, configForm.Check(reflect.TypeFor[Config]()))
+	for _, name := range append(stateForm.Skip, stateForm.Kept...) {
+		assert.True(t, exists(name), "%s: there is no such field any more", name)
+	}
+}
+
+// exists finds a field by its name in the types that are written.
+func exists(name string) bool {
+	for _, t := range []reflect.Type{
+		reflect.TypeFor[Machine](), reflect.TypeFor[custom](), reflect.TypeFor[policy.Retries](), reflect.TypeFor[policy.AdaptiveJitter](),
+		reflect.TypeFor[health.Pinger](), reflect.TypeFor[health.Detector](), reflect.TypeFor[health.Reconnection](),
+		reflect.TypeFor[health.UnusableAudio](), reflect.TypeFor[health.SendingAudio](), reflect.TypeFor[health.VideoCPU](),
+		reflect.TypeFor[health.VideoFrameRate](), reflect.TypeFor[health.ConcurrentSenders](),
+	} {
+		for i := range t.NumField() {
+			if t.String()+"."+t.Field(i).Name == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// twin continues the life of a machine from an image of it.
+func twin(t *testing.T, m *Machine, cfg *Config) *Machine {
+	t.Helper()
+	data, err := m.Image(image.Scrub{})
+	require.NoError(t, err)
+	c, err := Restore(cfg, data)
+	require.NoError(t, err, "%s", data)
+	again, err := c.Image(image.Scrub{})
+	require.NoError(t, err)
+	require.JSONEq(t, string(data), string(again))
+	return c
+}
+
+// TestImageContinues (G14): at every k-th input of random lives a machine is made
+// from the image of the one that lives; both then do the same, to the next one.
+func TestImageContinues(t *testing.T) {
+	lives, checkpoints, size := 120, 0, 0
+	if raceEnabled {
+		lives = 20
+	}
+	for seed := range uint64(lives) {
+		source := rand.New(rand.NewPCG(seed, 11))
+		kind, every := source.IntN(len(playerConfigs(seed))), 1+source.IntN(12)
+		cfg, other := playerConfigs(seed)[kind], playerConfigs(seed)[kind]
+		var live, again Tape
+		own := cfg.Policy.NewBackOff != nil
+		live.Record(cfg)
+		again.Play(other, own)
+		p := player{w: newWorld(cfg), pick: source.IntN}
+		var copied *Machine
+		for i := range maxPlayed {
+			if i%every == 0 {
+				copied = twin(t, p.w.m, other)
+				checkpoints++
+				if text, _ := p.w.m.Image(image.Scrub{}); len(text) > size {
+					size = len(text)
+				}
+			}
+			at, in := p.next()
+			live.Take()
+			want, err := p.w.step(at, in)
+			require.NoError(t, err, "seed %d", seed)
+			again.Answers = slices.Clone(live.Take())
+			got := copied.Handle(at, in)
+			require.Equal(t, asJSON(t, want), asJSON(t, got), "seed %d, input %d, %s", seed, i, in.Kind)
+			require.Equal(t, known(t, p.w.m), known(t, copied), "seed %d, input %d", seed, i)
+			require.Empty(t, again.Answers)
+			require.Empty(t, again.Missed)
+			wantAt, wantOK := p.w.m.Deadline()
+			gotAt, gotOK := copied.Deadline()
+			require.Equal(t, []any{wantAt, wantOK}, []any{gotAt, gotOK}, "seed %d, input %d", seed, i)
+		}
+	}
+	t.Logf("%d checkpoints, the largest of %d bytes", checkpoints, size)
+}
+
+func asJSON(t *testing.T, effects []Effect) string {
+	t.Helper()
+	text, err := json.Marshal(effects)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// known is a machine's snapshot; of causes it keeps the text.
+func known(t *testing.T, m *Machine) string {
+	t.Helper()
+	text, err := json.Marshal(m.Snapshot())
+	require.NoError(t, err)
+	return string(text)
+}
+
+// TestImageFromEverySituation (G14): the same from everything that the walk knows,
+// with some of the inputs of the walk.
+func TestImageFromEverySituation(t *testing.T) {
+	onlyWithoutRace(t)
+	n := 0
+	for i, s := range situations {
+		at := s.arrive(transitions)
+		data, err := at.m.Image(image.Scrub{})
+		require.NoError(t, err)
+		for j, p := range probes(at.m) {
+			if (i+j)%11 != 0 {
+				continue
+			}
+			copied, err := Restore(at.m.cfg, data)
+			require.NoError(t, err)
+			r := &rig{m: at.m.Clone(), now: at.now}
+			c := &rig{m: copied, now: at.now}
+			r.wait(p.wait)
+			c.wait(p.wait)
+			require.Equal(t, asJSON(t, r.do(p.in)), asJSON(t, c.do(p.in)), "%s, %s", s.name, p.in.Kind)
+			require.Equal(t, known(t, r.m), known(t, c.m), "%s, %s", s.name, p.in.Kind)
+			n++
+		}
+	}
+	t.Logf("%d inputs", n)
+}
+
+// TestConfigImage: a config comes back with all its data.
+func TestConfigImage(t *testing.T) {
+	for i, cfg := range playerConfigs(1) {
+		cfg.Policy.Classes = cfg.Policy.Classes.With(status.IncompatibleSDP, policy.Failure)
+		data, err := cfg.Image(image.Scrub{})
+		require.NoError(t, err)
+		back, err := ReadConfig(data)
+		require.NoError(t, err, "%d: %s", i, data)
+		assert.Nil(t, back.Random)
+		back.Random, back.Policy.NewBackOff = nil, nil
+		want := *cfg
+		want.Random, want.Policy.NewBackOff = nil, nil
+		for i := range want.Health.Custom {
+			want.Health.Custom[i].New = nil
+		}
+		assert.Equal(t, &want, back)
+	}
+	for _, text := range []string{`{`, `{"Session":7}`, `{"Nonsense":1}`, `{}`, `{"ConnectTimeout":-1}`} {
+		_, err := ReadConfig([]byte(text))
+		assert.Error(t, err, text)
+	}
+}
+
+// TestImageErrors: what is no image of this machine is refused, with a reason.
+func TestImageErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		`[]`:                           "cannot unmarshal array",
+		`{"future":1}`:                 `no field "future"`,
+		`{"phase":300}`:                "machine.Machine.phase",
+		`{"deaf":[1,2,3]}`:             "3 elements",
+		`{"quality":null,"epoch":"x"}`: "machine.Machine.epoch",
+	} {
+		_, err := Restore(testConfig(), []byte(text))
+		assert.ErrorContains(t, err, want, text)
+	}
+	cfg := testConfig()
+	listening(false)(cfg)
+	_, err := Restore(cfg, []byte(`{}`))
+	assert.ErrorContains(t, err, "custom health policies")
+}
