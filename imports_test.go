@@ -21,7 +21,11 @@ var mayImport = map[string][]string{
 	"/session/internal/linkhistory": {"/policy/status", "/health"},
 	"/session/internal/image":       {"/policy/status"},
 	"/session/internal/machine":     {"/policy/status", "/policy", "/health", "/observer", "/session/internal/image"},
-	"/session":                      {"/policy/status", "/policy", "/health", "/observer", "/session/internal/image", "/session/internal/machine"},
+	"/session":                      {"/policy/status", "/policy", "/health", "/observer", "/session/internal/image", "/session/internal/machine", "/session/internal/expose"},
+	"/session/internal/expose":      {"/session/internal/machine"},
+	"/session/sim": {
+		"/policy/status", "/policy", "/health", "/observer", "/session", "/session/internal/machine", "/session/internal/expose",
+	},
 	"/session/sessiontest":          {"/policy/status", "/policy", "/health", "/observer", "/session"},
 }
 

@@ -1,0 +1,191 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/policy/status"
+)
+
+// preroll is how long before the scenario the simulation begins, so that the clients
+// do not tick in step. Within a run all times count from there.
+const preroll = time.Second
+
+// plan is a scenario made ready: what is known of servers and faults beforehand. It is
+// never written once it is made, so that all shards share it.
+type plan struct {
+	Scenario
+	places []place
+	absent []absence
+	// From and until bound the faults; from is never without one.
+	from, until time.Duration
+	end         time.Duration // of the scenario
+	// unit is the least one-way delay. What one client does reaches another one
+	// through a server, two units later at the earliest.
+	unit time.Duration
+	// ways are the one-way delays that there are.
+	ways []time.Duration
+}
+
+// absence is an Offline fault.
+type absence struct {
+	from, length time.Duration
+	clients      int
+	hints        bool
+}
+
+// place is a server and what will happen to it.
+type place struct {
+	Server
+	outages, holes, refusals, drains []stretch
+}
+
+// stretch is the time of one fault.
+type stretch struct {
+	from, to   time.Duration
+	code       int // of the close frame, or of the refusal
+	keeps      bool
+	retryAfter RetryAfter
+	moveTo     int16 // the place, -1: none
+}
+
+func (s stretch) has(at time.Duration) bool { return s.from <= at && at < s.to }
+
+func newPlan(s Scenario) *plan {
+	p := &plan{Scenario: s.Effective(), from: never, end: preroll}
+	p.end += p.For
+	for _, server := range p.Servers {
+		p.places = append(p.places, place{Server: server})
+	}
+	for _, f := range p.Faults {
+		p.add(f)
+		at, length := f.span()
+		p.from, p.until = min(p.from, preroll+at), max(p.until, preroll+at+length)
+	}
+	p.measure()
+	return p
+}
+
+// measure works out the delays.
+func (p *plan) measure() {
+	const most = 64
+	p.unit = never
+	for i := range most {
+		way := max(p.Network.Latency((float64(i)+0.5)/most), time.Millisecond)
+		if n := len(p.ways); n == 0 || p.ways[n-1] != way {
+			p.ways = append(p.ways, way)
+		}
+		p.unit = min(p.unit, way)
+	}
+}
+
+// add puts a fault where it belongs.
+func (p *plan) add(f Fault) {
+	at, length := f.span()
+	s := stretch{from: preroll + at, to: preroll + at + length, moveTo: -1}
+	if o, ok := f.(Offline); ok {
+		p.absent = append(p.absent, absence{from: s.from, length: length, clients: o.clients(p.Clients), hints: o.Hints})
+		return
+	}
+	for i := range p.places {
+		if f.server() == "" || f.server() == p.places[i].Name {
+			p.places[i].add(f, s, p)
+		}
+	}
+}
+
+func (f Offline) clients(all int) int {
+	if f.Share == 0 {
+		return all
+	}
+	return min(int(f.Share*float64(all)+0.5), all)
+}
+
+func (l *place) add(f Fault, s stretch, p *plan) {
+	switch f := f.(type) {
+	case Outage:
+		s.code, s.keeps = f.CloseCode, f.KeepSessions
+		l.outages = append(l.outages, s)
+	case Restart:
+		l.add(f.outage(), s, p)
+	case BlackHole:
+		l.holes = append(l.holes, s)
+	case Refusals:
+		s.code, s.retryAfter = f.Status, f.RetryAfter
+		l.refusals = append(l.refusals, s)
+	case Drain:
+		if f.MoveTo != "" && f.MoveTo != l.Name {
+			s.moveTo = int16(p.serverOf(f.MoveTo))
+		}
+		l.drains = append(l.drains, s)
+	}
+}
+
+// at finds the stretch that a time lies in.
+func at(list []stretch, t time.Duration) (s stretch, ok bool) {
+	for _, s := range list {
+		if s.has(t) {
+			return s, true
+		}
+	}
+	return stretch{}, false
+}
+
+// down says that the process is gone.
+func (l *place) down(t time.Duration) bool { _, ok := at(l.outages, t); return ok }
+
+// silent says that nothing gets through.
+func (l *place) silent(t time.Duration) bool { _, ok := at(l.holes, t); return ok }
+
+// turn is the next time at which either begins or ends.
+func (l *place) turn(t time.Duration) time.Duration {
+	next := never
+	for _, list := range [][]stretch{l.outages, l.holes} {
+		for _, s := range list {
+			if s.from > t {
+				next = min(next, s.from)
+			} else if s.to > t {
+				next = min(next, s.to)
+			}
+		}
+	}
+	return next
+}
+
+// breaks is the first outage that begins after from, up to to.
+func (l *place) breaks(from, to time.Duration) (s stretch, ok bool) {
+	for _, o := range l.outages {
+		if o.from > from && o.from <= to && (!ok || o.from < s.from) {
+			s, ok = o, true
+		}
+	}
+	return s, ok
+}
+
+// life numbers the lives of a process between which sessions are forgotten.
+func (l *place) life(t time.Duration) (n uint16) {
+	for _, o := range l.outages {
+		if !o.keeps && o.from <= t {
+			n++
+		}
+	}
+	return n
+}
+
+// whole is the capacity of all servers; 0: no limit.
+func (p *plan) whole() (joins float64) {
+	for i := range p.places {
+		if p.places[i].JoinsPerSecond == 0 {
+			return 0
+		}
+		joins += p.places[i].JoinsPerSecond
+	}
+	return joins
+}
+
+// goodbye is what the process closes a connection with; bare: nothing.
+func (s stretch) goodbye() (st status.Status, bare bool) {
+	if s.code == 0 {
+		return status.Status{Layer: status.LayerSignaling}, true
+	}
+	return status.FromWebSocketClose(s.code, status.Attached), false
+}

@@ -1,0 +1,31 @@
+package sim
+
+import (
+	"math"
+	"time"
+)
+
+// Quantile is a distribution of durations: it gives, for a share of the clients
+// between 0 and 1, the duration that this share does not exceed. It must not fall,
+// and is called by several goroutines at once.
+type Quantile func(share float64) time.Duration
+
+// Always is d for everyone.
+func Always(d time.Duration) Quantile { return func(float64) time.Duration { return d } }
+
+// Between is spread evenly from least to most.
+func Between(least, most time.Duration) Quantile {
+	return func(share float64) time.Duration { return least + time.Duration(share*float64(most-least)) }
+}
+
+// Skewed has a median and a long tail, of which the 99th percentile is given: a
+// logarithmic normal distribution, as round trips on the Internet have it. Nothing
+// is shorter than a fifth of the median, or longer than twice the 99th percentile.
+func Skewed(median, p99 time.Duration) Quantile {
+	sigma := math.Log(max(p99.Seconds()/median.Seconds(), 1)) / 2.3263
+	return func(share float64) time.Duration {
+		z := math.Sqrt2 * math.Erfinv(2*min(max(share, 1e-9), 1-1e-9)-1)
+		d := time.Duration(float64(median) * math.Exp(sigma*z))
+		return min(max(d, median/5), 2*p99)
+	}
+}

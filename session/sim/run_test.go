@@ -1,0 +1,62 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// storm is a server that is gone for half a minute and refuses what is too much.
+func storm(clients int) Scenario {
+	return Scenario{
+		Seed: 1, Clients: clients, For: 2 * time.Minute,
+		Servers: []Server{{JoinsPerSecond: float64(clients) / 50}},
+		Faults:  []Fault{Outage{At: 5 * time.Second, For: 30 * time.Second}},
+	}
+}
+
+func run(t testing.TB, s Scenario) *Result {
+	t.Helper()
+	r, err := Run(context.Background(), s)
+	require.NoError(t, err)
+	return r
+}
+
+func asJSON(t testing.TB, r *Result) string {
+	t.Helper()
+	b, err := json.Marshal(r)
+	require.NoError(t, err)
+	return string(b)
+}
+
+// TestSameSeedSameResult on any number of workers; another seed has another one.
+func TestSameSeedSameResult(t *testing.T) {
+	s := storm(300)
+	s.Network = Network{Loss: 0.02, Deaths: Deaths{Media: 20, Signaling: 20, Both: 20, Told: 0.5}, Offline: Absence{PerHour: 20, Hints: true}}
+	s.Servers = append(s.Servers, Server{JoinsPerSecond: 3, RetryAfter: RetryAfter{Ticket: true}})
+	s.Workers = 1
+	one := asJSON(t, run(t, s))
+	for _, workers := range []int{1, 2, 7, 300} {
+		s.Workers = workers
+		assert.Equal(t, one, asJSON(t, run(t, s)), "%d workers", workers)
+	}
+	s.Seed = 2
+	assert.NotEqual(t, one, asJSON(t, run(t, s)))
+}
+
+// TestEveryoneIsSomewhere: each client is in one state, each attempt has one fate.
+func TestEveryoneIsSomewhere(t *testing.T) {
+	s := storm(300)
+	s.Network = Network{Loss: 0.02, Deaths: Deaths{Both: 30}, Offline: Absence{PerHour: 30}}
+	r := run(t, s)
+	for _, p := range r.Series {
+		assert.Equal(t, 300, p.Connected+p.Unnoticed+p.Reconnecting+p.Stopped, p)
+		assert.GreaterOrEqual(t, min(p.Connected, p.Unnoticed, p.Reconnecting, p.Stopped), 0)
+	}
+	assert.Positive(t, r.Summary.Attempts.Total())
+	assert.Len(t, r.Series, 121)
+}

@@ -1,0 +1,187 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// Scenario is a fleet and what happens to it. All clients are connected when it
+// begins, and have been for a while.
+type Scenario struct {
+	// Seed makes a scenario another one of its kind. The same scenario with the same
+	// seed has the same result, byte for byte.
+	Seed uint64
+	// Clients is how many there are; required.
+	Clients int
+	// Client is how their sessions behave; the zero value is what session.New makes of
+	// it. Policy, Health and the times hold. Transport, Observers, Random, Credentials,
+	// EndpointSource, Limiter and Resync are ignored. Endpoints are names of servers;
+	// nil: the client's home, and then the others in turn. What is plugged into the
+	// policy and the health config is called by several goroutines at once, but by one
+	// for each session.
+	Client session.Config
+	// OpenLoop replaces the sessions by clients that follow a schedule.
+	OpenLoop *Schedule
+	// Network is what lies between clients and servers.
+	Network Network
+	// Servers are where clients may connect; nil: one that takes everyone at once.
+	Servers []Server
+	// Faults are what happens, in any order.
+	Faults []Fault
+	// For is how long the scenario lasts; 0: until 3 min after the last fault.
+	For time.Duration
+	// Step is the time between two points of the series, in tenths of a second; 0: 1 s.
+	Step time.Duration
+	// Workers is how many goroutines share the work, which the result does not depend
+	// on; 0: one for each CPU.
+	Workers int
+	// Progress is called about once for each step of virtual time, by the goroutine
+	// that has called Run; nil: it is not.
+	Progress func(Progress)
+
+	// watch sees every event of every session, in order for each of them.
+	watch func(client int, e eventOf)
+}
+
+// Progress is how far a scenario is.
+type Progress struct {
+	// At is the virtual time, For the length of the scenario.
+	At, For time.Duration
+	// Connected is the share of clients with a link that works.
+	Connected float64
+}
+
+// afterwards is for how long a scenario goes on after its last fault.
+const afterwards = 3 * time.Minute
+
+// Effective returns a copy with every default filled in.
+func (s Scenario) Effective() Scenario {
+	s.Network.fill()
+	if len(s.Servers) == 0 {
+		s.Servers = []Server{{}}
+	}
+	servers := make([]Server, len(s.Servers))
+	for i, server := range s.Servers {
+		server.fill(i + 1)
+		servers[i] = server
+	}
+	s.Servers = servers
+	if s.For == 0 {
+		s.For = s.lastFault() + afterwards
+	}
+	if s.Step == 0 {
+		s.Step = time.Second
+	}
+	if s.Workers == 0 {
+		s.Workers = runtime.GOMAXPROCS(0)
+	}
+	return s
+}
+
+// lastFault is when the last fault ends.
+func (s *Scenario) lastFault() (end time.Duration) {
+	for _, f := range s.Faults {
+		at, length := f.span()
+		end = max(end, at+length)
+	}
+	return end
+}
+
+const (
+	maxClients = 10_000_000
+	maxServers = 1000
+	maxFor     = 31 * 24 * time.Hour
+)
+
+// Validate reports everything that is wrong with a scenario, naming each field. Run
+// calls it.
+func (s Scenario) Validate() error {
+	errs := []error{s.validateSize(), s.Network.validate(), s.validateClient()}
+	for i := range s.Servers {
+		errs = append(errs, s.Servers[i].validate(fmt.Sprintf("Servers[%d]", i)))
+	}
+	errs = append(errs, s.validateNames())
+	for i, f := range s.Faults {
+		errs = append(errs, s.validateFault(fmt.Sprintf("Faults[%d]", i), f))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Scenario) validateSize() error {
+	var errs []error
+	if s.Clients < 1 || s.Clients > maxClients {
+		errs = append(errs, fmt.Errorf("sim: Clients is %d: it must be from 1 to %d", s.Clients, maxClients))
+	}
+	if len(s.Servers) > maxServers {
+		errs = append(errs, fmt.Errorf("sim: Servers has %d: there may be %d", len(s.Servers), maxServers))
+	}
+	if s.For < 0 || s.For > maxFor {
+		errs = append(errs, fmt.Errorf("sim: For is %s: it must be from 0, for the default, to 31 days", s.For))
+	}
+	if s.Step < 0 || s.Step%binWidth != 0 {
+		errs = append(errs, fmt.Errorf("sim: Step is %s: it must be a multiple of %s, or 0 for 1 s", s.Step, binWidth))
+	}
+	if s.Workers < 0 {
+		errs = append(errs, fmt.Errorf("sim: Workers is %d: it must not be negative; 0 is one for each CPU", s.Workers))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Scenario) validateClient() error {
+	if s.OpenLoop != nil {
+		return s.OpenLoop.validate()
+	}
+	if err := bare(s.Client).Validate(); err != nil {
+		return fmt.Errorf("sim: Client: %w", err)
+	}
+	return nil
+}
+
+func (s *Scenario) validateNames() error {
+	var errs []error
+	seen, homes := map[string]bool{}, len(s.Servers) == 0
+	effective := s.Effective()
+	for i, server := range effective.Servers {
+		if seen[server.Name] {
+			errs = append(errs, fmt.Errorf("sim: Servers[%d].Name is %q, as another one's", i, server.Name))
+		}
+		seen[server.Name], homes = true, homes || server.Share > 0
+	}
+	if !homes {
+		errs = append(errs, errors.New("sim: Servers: the Share of each is negative: no client is at home anywhere"))
+	}
+	for i, name := range s.Client.Endpoints {
+		if !seen[name] {
+			errs = append(errs, fmt.Errorf("sim: Client.Endpoints[%d] is %q: there is no server of that name", i, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Scenario) validateFault(field string, f Fault) error {
+	if f == nil {
+		return fmt.Errorf("sim: %s is nil", field)
+	}
+	errs := []error{f.validate(field)}
+	if f.server() != "" && s.serverOf(f.server()) < 0 {
+		errs = append(errs, fmt.Errorf("sim: %s.Server is %q: there is no server of that name", field, f.server()))
+	}
+	if d, ok := f.(Drain); ok && d.MoveTo != "" && s.serverOf(d.MoveTo) < 0 {
+		errs = append(errs, fmt.Errorf("sim: %s.MoveTo is %q: there is no server of that name", field, d.MoveTo))
+	}
+	return errors.Join(errs...)
+}
+
+// serverOf finds a server by its name, -1 if there is none.
+func (s *Scenario) serverOf(name string) int {
+	for i, server := range s.Effective().Servers {
+		if server.Name == name {
+			return i
+		}
+	}
+	return -1
+}

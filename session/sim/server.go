@@ -1,0 +1,116 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Server is one place where clients may connect: a process, or a region behind one
+// address. The zero value takes everyone at once.
+type Server struct {
+	// Name is its endpoint, as it appears in session.Config.Endpoints. Empty:
+	// "server-1", and so on.
+	Name string
+	// Share is how many of the clients are at home here, in proportion to the other
+	// servers; 0 counts as 1, negative as none.
+	Share float64
+	// JoinsPerSecond is its capacity; 0: no limit.
+	JoinsPerSecond float64
+	// Queue is how many requests may wait for their turn. 0: as many as it takes in a
+	// second; negative: none.
+	Queue int
+	// Handshakes is how many attempts may be under way at once, from their request to
+	// their end; 0: no limit.
+	Handshakes int
+	// Overload says what happens to a request for which there is no room.
+	Overload Overload
+	// RefuseWith is the HTTP status of a refusal; 0: 503.
+	RefuseWith int
+	// RetryAfter is what a refusal asks for.
+	RetryAfter RetryAfter
+	// ResumeCost and RestartCost are what a resume and a restart of media take of the
+	// capacity, in joins; 0: 0.25 and 0.1; negative: nothing. A resume that is refused
+	// costs as much.
+	ResumeCost, RestartCost float64
+	// RefusalCost is what refusing a request takes, in joins. 0: nothing.
+	RefusalCost float64
+	// ResumeFor is how long the session of a client that is gone is kept; 0: 30 s;
+	// negative: not at all.
+	ResumeFor time.Duration
+}
+
+// Overload is what a server does above its capacity.
+type Overload int
+
+const (
+	// Refuse answers at once with Server.RefuseWith. The zero value.
+	Refuse Overload = iota
+	// Drop does not answer: the attempt runs into its time limit.
+	Drop
+)
+
+// RetryAfter is what a server asks of a client that it refuses. The zero value asks
+// for nothing.
+type RetryAfter struct {
+	// Constant asks everyone for the same.
+	Constant time.Duration
+	// Ticket asks each client for the time until there is room, given what was
+	// promised to the others already. It goes before Constant.
+	Ticket bool
+}
+
+// second is how an HTTP header tells a time to wait: in whole ones.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1) / time.Second * time.Second
+}
+
+func (s *Server) fill(number int) {
+	if s.Name == "" {
+		s.Name = fmt.Sprintf("server-%d", number)
+	}
+	if s.Share == 0 {
+		s.Share = 1
+	}
+	if s.Queue == 0 {
+		s.Queue = max(int(s.JoinsPerSecond), 1)
+	}
+	if s.RefuseWith == 0 {
+		s.RefuseWith = 503
+	}
+	if s.ResumeFor == 0 {
+		s.ResumeFor = 30 * time.Second
+	}
+	fillCost(&s.ResumeCost, 0.25)
+	fillCost(&s.RestartCost, 0.1)
+}
+
+func fillCost(cost *float64, standard float64) {
+	if *cost == 0 {
+		*cost = standard
+	}
+	*cost = max(*cost, 0)
+}
+
+func (s *Server) validate(field string) error {
+	errs := []error{notNegative(field+".RetryAfter.Constant", s.RetryAfter.Constant)}
+	if !(s.JoinsPerSecond >= 0 && s.JoinsPerSecond <= 1e9) {
+		errs = append(errs, fmt.Errorf("sim: %s.JoinsPerSecond is %v: it must be from 0, for no limit, to 1e9", field, s.JoinsPerSecond))
+	}
+	if s.Handshakes < 0 {
+		errs = append(errs, fmt.Errorf("sim: %s.Handshakes is %d: it must not be negative; 0 is no limit", field, s.Handshakes))
+	}
+	if s.Overload != Refuse && s.Overload != Drop {
+		errs = append(errs, fmt.Errorf("sim: %s.Overload is %d: it must be Refuse or Drop", field, s.Overload))
+	}
+	if s.RefuseWith != 0 && (s.RefuseWith < 400 || s.RefuseWith > 599) {
+		errs = append(errs, fmt.Errorf("sim: %s.RefuseWith is %d: it must be an HTTP status from 400 to 599, or 0 for 503", field, s.RefuseWith))
+	}
+	if !(s.RefusalCost >= 0 && s.RefusalCost <= 1) {
+		errs = append(errs, fmt.Errorf("sim: %s.RefusalCost is %v: it must be from 0 to 1 joins", field, s.RefusalCost))
+	}
+	if s.RetryAfter.Ticket && s.JoinsPerSecond == 0 {
+		errs = append(errs, fmt.Errorf("sim: %s.RetryAfter.Ticket needs a JoinsPerSecond to reckon with", field))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,314 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/internal/expose"
+	"github.com/holdfast-go/holdfast/session/internal/machine"
+)
+
+type eventOf = observer.Event
+
+// ours is the mind of a session: the core that ships, and around it what package
+// session does with its effects.
+type ours struct {
+	core *machine.Machine
+	// offset is how far its clock is ahead.
+	offset time.Duration
+	epoch  uint64 // of the core's link
+	op     uint64 // the restart or resume that is running
+	level  policy.Level
+	media  bool // the running resume restarts media, too
+	bytes  uint64
+}
+
+// bare is the client's config without what is not simulated.
+func bare(c session.Config) session.Config {
+	c.Transport = noTransport{}
+	c.Observers, c.Credentials, c.EndpointSource, c.Limiter, c.Resync, c.Random = nil, nil, nil, nil, nil, nil
+	return c
+}
+
+// noTransport stands where a config requires one.
+type noTransport struct{ session.Transport }
+
+// configure makes the configs of a shard's sessions, one for each home. They share it,
+// and draw the random numbers of the client whose turn it is.
+func (w *shard) configure() []*machine.Config {
+	list := make([]*machine.Config, len(w.plan.places))
+	for home := range list {
+		c := bare(w.plan.Client)
+		c.Random = func() float64 { return w.current.jitter.float() }
+		if len(c.Endpoints) == 0 {
+			c.Endpoints = w.plan.endpoints(home)
+		}
+		list[home] = expose.Machine(c)
+	}
+	return list
+}
+
+// endpoints are the servers for clients of a home.
+func (p *plan) endpoints(home int) []string {
+	list := []string{p.places[home].Name}
+	for i := range p.places {
+		if i != home {
+			list = append(list, p.places[i].Name)
+		}
+	}
+	return list
+}
+
+// next is the core's deadline.
+func (o *ours) next() time.Duration {
+	at, ok := o.core.Deadline()
+	if !ok {
+		return never
+	}
+	return max(at-o.offset, 0)
+}
+
+func (o *ours) tick(w *shard, c *client) { o.handle(w, c, machine.Input{Kind: machine.Tick}) }
+
+// began is where the wall clocks of the sessions begin.
+var began = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// handle gives an input to the core, does what it asks for, and then what that has
+// led to at once.
+func (o *ours) handle(w *shard, c *client, in machine.Input) {
+	w.current = c
+	w.inbox = append(w.inbox[:0], in)
+	for i := 0; i < len(w.inbox); i++ {
+		in := &w.inbox[i]
+		if in.Epoch == 0 || in.Epoch == o.epoch {
+			in.Heard = o.heard(c)
+		}
+		mono := c.now + o.offset
+		effects := o.core.Handle(machine.Instant{Mono: mono, Wall: began.Add(mono)}, *in)
+		for j := range effects {
+			o.perform(w, c, &effects[j])
+		}
+	}
+}
+
+// heard is when bytes last came in, on the core's clock.
+func (o *ours) heard(c *client) (h machine.Heard) {
+	if o.epoch == 0 {
+		return h
+	}
+	if at := c.mediaHeard(); at > 0 {
+		h.Media = at + o.offset
+	}
+	if c.link.signaling > 0 {
+		h.Signaling = c.link.signaling + o.offset
+	}
+	return h
+}
+
+func (o *ours) perform(w *shard, c *client, e *machine.Effect) {
+	switch e.Kind {
+	case machine.Notify:
+		o.notice(w, c, e.Event)
+	case machine.Ping:
+		c.ping(w, e.ID)
+	case machine.Probe:
+		c.probe(w, e.ID)
+	case machine.Open:
+		o.epoch, o.level = e.Epoch, policy.Rejoin
+		c.link.media, c.link.signaling = 0, 0
+		c.try(w, request{level: policy.Rejoin, server: o.server(w, c, e)}, true)
+	case machine.Restart:
+		o.op, o.level, o.media = e.ID, policy.RestartMedia, true
+		c.try(w, request{level: policy.RestartMedia, server: c.link.server}, true)
+	case machine.Resume:
+		o.op, o.level, o.media = e.ID, policy.Resume, e.Attempt.RestartMedia
+		c.try(w, request{level: policy.Resume, server: o.server(w, c, e)}, o.media)
+	default:
+		o.end(w, c, e)
+	}
+}
+
+// end does what ends something.
+func (o *ours) end(w *shard, c *client, e *machine.Effect) {
+	cancelled := status.New(status.TaskFailed, errCancelled)
+	switch e.Kind {
+	case machine.CancelOpen:
+		c.abandon()
+		o.post(w, machine.Input{Kind: machine.OpenFailed, Epoch: e.Epoch, Status: cancelled})
+	case machine.CancelRestore:
+		c.abandon()
+		o.post(w, machine.Input{Kind: machine.Restored, Epoch: e.Epoch, ID: e.ID, Status: cancelled})
+	case machine.CloseLink:
+		c.hangUp()
+		o.post(w, machine.Input{Kind: machine.CloseDone, Epoch: e.Epoch})
+	case machine.Finish:
+		c.ended, c.held = true, false
+	}
+}
+
+func (o *ours) post(w *shard, in machine.Input) { w.inbox = append(w.inbox, in) }
+
+// server is where an attempt goes.
+func (o *ours) server(w *shard, c *client, e *machine.Effect) int16 {
+	for i := range w.plan.places {
+		if w.plan.places[i].Name == e.Attempt.Endpoint {
+			return int16(i)
+		}
+	}
+	return c.home
+}
+
+// notice takes what observers hear.
+func (o *ours) notice(w *shard, c *client, e observer.Event) {
+	switch e := e.(type) {
+	case observer.Connected:
+		c.held = true
+	case observer.Reconnecting:
+		c.held = false
+	case observer.Recovered:
+		w.recovered(e.Outage.Level)
+	}
+	if w.plan.watch != nil {
+		w.plan.watch(int(c.number), e)
+	}
+}
+
+// ended tells the core how an attempt has ended.
+func (o *ours) ended(w *shard, c *client, e event) {
+	if e.what == accepted {
+		o.succeed(w, c)
+		return
+	}
+	in := machine.Input{Kind: machine.OpenFailed, Epoch: o.epoch, Status: w.plan.failure(e)}
+	if o.level < policy.Rejoin {
+		in.Kind, in.ID, in.Refused = machine.Restored, o.op, e.what == forgotten
+	}
+	in.Rejected = e.what == refused && (e.code == 401 || e.code == 403)
+	o.handle(w, c, in)
+}
+
+func (o *ours) succeed(w *shard, c *client) {
+	if o.level < policy.Rejoin {
+		signaling := o.level == policy.Resume
+		c.restored(w, c.attempt.server, signaling, o.media)
+		c.flow(w)
+		o.handle(w, c, machine.Input{Kind: machine.Restored, Epoch: o.epoch, ID: o.op})
+		return
+	}
+	c.connect(w, c.attempt.server)
+	c.flow(w)
+	o.bytes = 0
+	o.handle(w, c, machine.Input{Kind: machine.Opened, Epoch: o.epoch, Abilities: w.plan.abilities()})
+	o.handle(w, c, machine.Input{Kind: machine.Expected, Epoch: o.epoch, Expect: health.ExpectMedia})
+}
+
+// abilities are what links can do.
+func (p *plan) abilities() machine.Abilities {
+	a := machine.CanPing | machine.CanProbe | machine.CanRestart | machine.CanResume
+	for _, not := range []struct {
+		no  bool
+		bit machine.Abilities
+	}{{p.Network.NoProbes, machine.CanProbe}, {p.Network.NoRestart, machine.CanRestart}, {p.Network.NoResume, machine.CanResume}} {
+		if not.no {
+			a &^= not.bit
+		}
+	}
+	return a
+}
+
+// The errors of attempts, as the network package of a real client gives them.
+var (
+	errCancelled = errors.New("the attempt was given up")
+	failures     = map[uint8]status.Status{
+		forgotten:   policy.StatusOf(session.ErrRefused),
+		unreachable: policy.StatusOf(fmt.Errorf("dial: %w", syscall.ECONNREFUSED)),
+		broken:      policy.StatusOf(fmt.Errorf("read: %w", syscall.ECONNRESET)),
+		offline:     policy.StatusOf(fmt.Errorf("dial: %w", syscall.ENETUNREACH)),
+	}
+)
+
+// failure is what a failed attempt means.
+func (p *plan) failure(e event) status.Status {
+	if e.what != refused {
+		return failures[e.what]
+	}
+	st := status.FromWebSocketError(0, status.Joining)
+	st.Wire = int(e.code)
+	switch {
+	case e.code == 403:
+		st.Code = status.AudioAuthenticationRejected
+	case e.code >= 500:
+		st.Code, st.Shared = status.SignalingInternalServerError, true
+	}
+	st.Directive = p.directive(e)
+	return st
+}
+
+// directive is what the server asks for; nil: nothing.
+func (p *plan) directive(e event) *status.Directive {
+	d := status.Directive{RetryAfter: time.Duration(e.id)}
+	if e.server >= 0 {
+		d.Endpoint = p.places[e.server].Name
+	}
+	if d == (status.Directive{}) {
+		return nil
+	}
+	return &d
+}
+
+// told tells the core what the link has said about its end.
+func (o *ours) told(w *shard, c *client, e event) {
+	if e.kind == closed {
+		st, bare := stretch{code: int(e.code)}.goodbye()
+		st.Directive = w.plan.directive(e)
+		o.handle(w, c, machine.Input{Kind: machine.LinkClosed, Epoch: o.epoch, Layer: status.LayerSignaling, Status: st, Bare: bare})
+		return
+	}
+	for _, d := range [...]struct {
+		layer uint8
+		name  status.Layer
+	}{{mediaLayer, status.LayerMedia}, {signalingLayer, status.LayerSignaling}} {
+		if e.what&d.layer != 0 {
+			o.handle(w, c, machine.Input{
+				Kind: machine.LinkClosed, Epoch: o.epoch, Layer: d.name, Status: status.Status{Layer: d.name}, Bare: true,
+			})
+		}
+	}
+}
+
+func (o *ours) felt(*client, bool) {}
+
+func (o *ours) hinted(w *shard, c *client, away bool) {
+	hint := observer.NetworkUp
+	if away {
+		hint = observer.NetworkDown
+	}
+	o.handle(w, c, machine.Input{Kind: machine.Hinted, Hint: hint})
+}
+
+func (o *ours) ponged(w *shard, c *client, id uint64) {
+	o.handle(w, c, machine.Input{Kind: machine.Ponged, Epoch: o.epoch, ID: id})
+}
+
+func (o *ours) probed(w *shard, c *client, id uint64) {
+	o.handle(w, c, machine.Input{Kind: machine.Probed, Epoch: o.epoch, ID: id})
+}
+
+// sampled reports what the media layer of an audio call would.
+func (o *ours) sampled(w *shard, c *client) {
+	const packets, size = 50, 160
+	w.sample = health.Sample{AudioPacketsReceived: health.Some(0), AudioLoss: health.Some(0), AudioPacketsSent: health.Some(packets)}
+	if c.mediaWorks(w) {
+		o.bytes += packets * size
+		w.sample.AudioPacketsReceived, w.sample.AudioLoss = health.Some(packets), health.Some(100*w.plan.Network.Loss)
+	}
+	w.sample.BytesReceived = o.bytes
+	o.handle(w, c, machine.Input{Kind: machine.Sampled, Epoch: o.epoch, Sample: &w.sample})
+}
