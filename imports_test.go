@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"/session/sim": {
 		"/policy/status", "/policy", "/health", "/observer", "/session", "/session/internal/machine", "/session/internal/expose",
 	},
-	"/session/sessiontest":          {"/policy/status", "/policy", "/health", "/observer", "/session"},
+	"/session/sessiontest": {"/policy/status", "/policy", "/health", "/observer", "/session"},
 }
 
 // mayRequire lists what else they may import from outside the standard library.
