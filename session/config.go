@@ -37,6 +37,7 @@ import (
 //	Limiter          none              -
 //	Resync           none              -
 //	NoHealing        links may heal    -
+//	Recorder         none              -
 //	Random           math/rand/v2      -
 type Config struct {
 	// Name identifies the session in logs, events and errors.
@@ -106,6 +107,9 @@ type Config struct {
 	// DownTimeout is for how long the hint NetworkDown holds without being repeated
 	// or taken back.
 	DownTimeout time.Duration
+	// Recorder writes down what the session learns and decides, for Replay; nil:
+	// nobody does. It serves one session: New fails with one that is used already.
+	Recorder *Recorder
 	// ViewOnly starts without sending video.
 	ViewOnly bool
 	// Random gives uniform values in [0,1) for jitter. It is called by one

@@ -86,9 +86,12 @@ func (s *Session) handle(in *machine.Input) {
 	if epoch := s.epoch.Load(); epoch != 0 && (in.Epoch == 0 || in.Epoch == epoch) {
 		in.Heard = s.owned.heard()
 	}
+	if s.rec != nil {
+		s.rec.begin(now, in)
+	}
 	effects := s.owned.core.Handle(now, *in)
-	if s.owned.trace != nil {
-		s.owned.trace(now, *in, effects)
+	if s.rec != nil {
+		s.rec.end(now, in, effects)
 	}
 	s.publish(in.Kind, effects)
 	for i := range effects {

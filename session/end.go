@@ -14,7 +14,9 @@ type ending struct {
 	waiting map[*dispatcher]bool // observers that have not heard Stopped
 	begun   bool
 	closed  bool
-	grace   *time.Timer
+	// recording: the recorder has not written the last line yet.
+	recording bool
+	grace     *time.Timer
 }
 
 func (e *ending) waitFor(watch []*dispatcher) {
@@ -45,6 +47,7 @@ func (s *Session) finish() {
 			go s.closeLink(l, false)
 		}
 	}
+	s.ending.recording = s.rec != nil && s.rec.close(s.recorded)
 	s.maybeDone()
 	if !s.ending.closed {
 		s.ending.grace = time.AfterFunc(s.cfg.observerGrace, s.abandon)
@@ -53,7 +56,7 @@ func (s *Session) finish() {
 
 // maybeDone closes Done when nobody is waited for, with the lock held.
 func (s *Session) maybeDone() {
-	if !s.ending.begun || s.ending.closed || len(s.ending.waiting) > 0 {
+	if !s.ending.begun || s.ending.closed || s.ending.recording || len(s.ending.waiting) > 0 {
 		return
 	}
 	s.ending.closed = true
@@ -63,14 +66,17 @@ func (s *Session) maybeDone() {
 	close(s.done)
 }
 
-// abandon gives up the observers that are still at work.
+// abandon gives up the observers that are still at work, and the recorder.
 func (s *Session) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for d := range s.ending.waiting {
 		d.abandon()
 	}
-	s.ending.waiting = nil
+	if s.ending.waiting = nil; s.ending.recording {
+		s.ending.recording = false
+		s.rec.to.abandon()
+	}
 	s.maybeDone()
 }
 

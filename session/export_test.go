@@ -18,7 +18,9 @@ func SetLastActive(r *Reporter, ago time.Duration) {
 
 // Trace lets f see every input of a session that was not started, and what it
 // led to. It is called by whoever drains.
-func Trace(s *Session, f func(machine.Instant, machine.Input, []machine.Effect)) { s.owned.trace = f }
+func Trace(s *Session, f func(machine.Instant, machine.Input, []machine.Effect)) {
+	s.rec = &recording{trace: f}
+}
 
 // Core is what a session hands to its core for a config.
 func Core(c Config) *machine.Config { return c.Effective().machine() }

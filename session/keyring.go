@@ -113,6 +113,7 @@ func (s *Session) credentials(ctx context.Context, r CredentialRequest) (c Crede
 	k.mu.Unlock()
 	guard("CredentialSource", func() (err error) {
 		c, err = s.cfg.sources.credentials.Credentials(ctx, r)
+		s.keepSecret(c.Token)
 		return err
 	}, func(e error) {
 		err = e

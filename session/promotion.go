@@ -26,6 +26,7 @@ type promotion struct {
 // timeout may still be granted: observers are told Promoted then, and until the call
 // has returned another one is ErrBusy.
 func (s *Session) Promote(ctx context.Context, c Credentials) error {
+	s.keepSecret(c.Token)
 	return s.askPromotion(machine.Promote, promotion{ctx: ctx, credentials: c, answer: make(chan error, 1)})
 }
 

@@ -52,7 +52,8 @@ type Session struct {
 	stale    atomic.Uint64   // reports dropped before they reached the core
 	ops      atomic.Uint64   // the last ID given to a Promote or Demote
 
-	keys  *keyring // nil without a source of credentials; has a lock of its own
+	keys  *keyring   // nil without a source of credentials; has a lock of its own
+	rec   *recording // nil without a Recorder
 	box   mailbox
 	owned owned
 
@@ -79,8 +80,6 @@ type owned struct {
 	armed  bool // the timer runs, set to due
 	due    time.Duration
 	heard  func() machine.Heard // of the current epoch
-	// trace sees every input and its effects before they are performed.
-	trace func(machine.Instant, machine.Input, []machine.Effect)
 }
 
 // New makes a session that does nothing until Start or Run. It fails with
@@ -94,7 +93,17 @@ func New(cfg Config) (*Session, error) {
 	if cfg.Credentials != nil {
 		s.keys = newKeyring()
 	}
-	s.owned.core = machine.New(cfg.machine())
+	core := cfg.machine()
+	if cfg.Recorder != nil {
+		var err error
+		if s.rec, err = record(cfg.Recorder, core); err != nil {
+			return nil, err
+		}
+	}
+	s.owned.core = machine.New(core)
+	if s.rec != nil {
+		s.rec.core = s.owned.core
+	}
 	s.snap = s.owned.core.Snapshot()
 	for _, o := range cfg.Observers {
 		s.watch = append(s.watch, &dispatcher{s: s, o: o})
