@@ -6,11 +6,12 @@ require (
 	github.com/centrifugal/centrifuge v0.40.1
 	github.com/centrifugal/centrifuge-go v0.12.1
 	github.com/coder/websocket v1.8.15
-	github.com/holdfast-go/holdfast v0.0.0
-	github.com/holdfast-go/holdfast/examples v0.0.0
+	github.com/holdfast-go/holdfast v0.5.0
+	github.com/holdfast-go/holdfast/examples v0.5.0
 	github.com/nats-io/nats-server/v2 v2.15.3
 	github.com/nats-io/nats.go v1.55.0
 	github.com/pion/transport/v5 v5.1.4
+	github.com/stretchr/testify v1.12.1
 )
 
 require (
@@ -23,7 +24,7 @@ require (
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
-	github.com/holdfast-go/holdfast/session/pionlink v0.0.0 // indirect
+	github.com/holdfast-go/holdfast/session/pionlink v0.5.0 // indirect
 	github.com/jpillora/backoff v1.0.0 // indirect
 	github.com/klauspost/compress v1.20.4 // indirect
 	github.com/looplab/fsm v1.0.3 // indirect
@@ -56,6 +57,7 @@ require (
 	github.com/redis/rueidis v1.0.79 // indirect
 	github.com/shadowspore/fossil-delta v0.0.0-20241213113458-1d797d70cbe3 // indirect
 	github.com/wlynxg/anet v0.0.5 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.61.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
