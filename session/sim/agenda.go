@@ -6,7 +6,9 @@ import "time"
 type happening uint8
 
 const (
-	answered happening = iota // its attempt has ended: what, id is for how long to wait, server where to go
+	dials    happening = iota // its attempt sends the first packet of a connection, what: how often it was sent before
+	asks                      // or its request
+	answered                  // its attempt has ended: what, id is for how long to wait, server where to go
 	ponged                    // id
 	probed                    // id
 	sampled
@@ -23,7 +25,7 @@ const (
 type event struct {
 	at     time.Duration
 	id     uint64
-	epoch  uint32 // of the link, or number of the attempt
+	epoch  uint32 // of the link, or the number of the attempt
 	kind   happening
 	what   uint8
 	server int16
@@ -67,7 +69,7 @@ func (a *agenda) forget() {
 	kept := (*a)[:0]
 	for _, e := range *a {
 		switch e.kind {
-		case answered, wentAway, cameBack, disturbed:
+		case dials, asks, answered, wentAway, cameBack, disturbed:
 			kept = append(kept, e)
 		}
 	}

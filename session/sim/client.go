@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/policy"
+)
 
 // client is one member of the fleet: its network, its link as it really is, and the
 // mind that makes something of what it sees of that. It is only touched by the shard
@@ -41,7 +45,11 @@ type toll struct {
 type attempt struct {
 	number  uint32
 	server  int16
+	level   policy.Level
+	media   bool // it renews media, too
 	running bool
+	fated   bool          // it is counted, or will be by the server
+	dialed  time.Duration // when its connection was opened
 }
 
 // mind is what a client decides with.
@@ -62,36 +70,31 @@ type mind interface {
 	sampled(w *shard, c *client)
 }
 
-// next is when something happens to the client, or it does something.
-func (c *client) next() time.Duration { return min(c.agenda.next(), c.mind.next()) }
-
 // run lets the client live until a time, and on to a later one as long as it needs
-// nothing that others have an influence on.
-func (c *client) run(w *shard, until, alone time.Duration) {
+// nothing that others have an influence on. It returns when it has something to do
+// next.
+func (c *client) run(w *shard, until, alone time.Duration) (next time.Duration) {
 	for !c.ended {
-		at := c.next()
-		if at >= until && (c.waits > 0 || at >= alone) {
-			return
+		tick, event := c.mind.next(), c.agenda.next()
+		next = min(tick, event)
+		if next >= until && (c.waits > 0 || next >= alone) {
+			return next
 		}
-		c.now = max(at, c.now)
-		c.step(w)
+		c.now = max(next, c.now)
+		if tick < event {
+			c.mind.tick(w, c)
+		} else if e := c.agenda.take(); c.concerns(e) {
+			c.meet(w, e)
+		}
+		c.settle(w)
 	}
-}
-
-// step is the next thing that happens.
-func (c *client) step(w *shard) {
-	if c.mind.next() < c.agenda.next() {
-		c.mind.tick(w, c)
-	} else if e := c.agenda.take(); c.concerns(e) {
-		c.meet(w, e)
-	}
-	c.settle(w)
+	return never
 }
 
 // concerns says whether an event is not of the past.
 func (c *client) concerns(e event) bool {
 	switch e.kind {
-	case answered:
+	case answered, dials, asks:
 		return c.attempt.running && e.epoch == c.attempt.number
 	case wentAway, cameBack, disturbed:
 		return true
@@ -103,6 +106,10 @@ func (c *client) meet(w *shard, e event) {
 	switch e.kind {
 	case answered, closed, ponged:
 		c.receive(w, e)
+	case dials:
+		c.dial(w, e)
+	case asks:
+		c.ask(w, e)
 	case probed:
 		if c.mediaWorks(w) {
 			c.mind.probed(w, c, e.id)

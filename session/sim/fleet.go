@@ -63,7 +63,7 @@ func (n *nursery) plant(number int) {
 	o := &ours{core: machine.New(w.configs[c.home])}
 	c.mind = o
 	o.handle(w, c, machine.Input{Kind: machine.Start})
-	w.enqueue(c)
+	w.enqueue(c, c.now)
 }
 
 // check makes sure that there is a sound one for every home; it takes the place of
@@ -126,7 +126,7 @@ func (e *engine) settleIn(n *nursery, w *shard, c *client, number int) {
 		c.mind = &loop{plan: e.plan.OpenLoop, due: never}
 	}
 	e.plan.expectAbsences(c)
-	w.enqueue(c)
+	w.enqueue(c, c.now)
 }
 
 // copyTo gives a client the session that has grown up on a path like its own.

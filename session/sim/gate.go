@@ -157,12 +157,11 @@ func (g *gate) unlessBroken(r *request, answer event) (event, bool) {
 
 // gates are all servers, and the requests on their way to them.
 type gates struct {
-	list    []gate
-	unit    time.Duration // width of a slot
-	slots   map[int64][]request
-	done    int64 // slots before this one are decided
-	tally   tally
-	waiting int
+	list  []gate
+	unit  time.Duration // width of a slot
+	slots map[int64][]request
+	done  int64 // slots before this one are decided
+	tally tally
 }
 
 func newGates(p *plan) *gates {
@@ -179,7 +178,6 @@ func (g *gates) take(w *shard) {
 		slot := int64(r.at / g.unit)
 		g.slots[slot] = append(g.slots[slot], r)
 	}
-	g.waiting += len(w.outbox)
 	w.outbox = w.outbox[:0]
 }
 
@@ -192,7 +190,6 @@ func (g *gates) decide(before time.Duration, deliver func(r *request, answer eve
 			continue
 		}
 		delete(g.slots, g.done)
-		g.waiting -= len(slot)
 		slices.SortFunc(slot, byArrival)
 		for i := range slot {
 			answer, ok := g.list[slot[i].server].decide(&slot[i])

@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/policy"
+)
 
 // link is the connection of a client as it really is.
 type link struct {
@@ -51,16 +55,17 @@ func (c *client) renew(w *shard) {
 	}
 }
 
-// restored takes over what an attempt has renewed of the link.
-func (c *client) restored(w *shard, server int16, signaling, media bool) {
-	if signaling {
-		if old := c.link.counted; old != server {
-			w.tally.rehome(old, server, c.now, c.state)
+// restored takes over what the attempt has renewed of the link.
+func (c *client) restored(w *shard) {
+	a := &c.attempt
+	if a.level == policy.Resume {
+		if old := c.link.counted; old != a.server {
+			w.tally.rehome(old, a.server, c.now, c.state)
 		}
-		c.link.signalingDead, c.link.server, c.link.counted = false, server, server
+		c.link.signalingDead, c.link.server, c.link.counted = false, a.server, a.server
 	}
-	if media {
-		c.link.mediaDead, c.link.from = false, c.now+2*c.delay(w, server)
+	if a.media {
+		c.link.mediaDead, c.link.from = false, c.now+2*c.delay(w, a.server)
 	}
 	c.link.signaling = c.now
 	c.renew(w)

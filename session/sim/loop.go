@@ -34,7 +34,7 @@ func (l *loop) tick(w *shard, c *client) {
 	case pausing:
 		l.try(w, c)
 	case trying:
-		c.abandon()
+		c.abandon(w)
 		l.fail(w, c)
 	}
 }
@@ -68,7 +68,7 @@ func (l *loop) try(w *shard, c *client) {
 	}
 	l.attempt++
 	l.stage, l.due = trying, c.now+l.plan.timeout()
-	c.try(w, request{level: policy.Rejoin, server: l.server(w, c)}, true)
+	c.try(w, policy.Rejoin, l.server(w, c), true)
 }
 
 // server is the home at first, and then the others in turn.

@@ -25,9 +25,7 @@ type ours struct {
 	offset time.Duration
 	epoch  uint64 // of the core's link
 	op     uint64 // the restart or resume that is running
-	level  policy.Level
-	media  bool // the running resume restarts media, too
-	bytes  uint64
+	bytes  uint64 // of media that have come in
 }
 
 // bare is the client's config without what is not simulated.
@@ -121,15 +119,15 @@ func (o *ours) perform(w *shard, c *client, e *machine.Effect) {
 	case machine.Probe:
 		c.probe(w, e.ID)
 	case machine.Open:
-		o.epoch, o.level = e.Epoch, policy.Rejoin
+		o.epoch = e.Epoch
 		c.link.media, c.link.signaling = 0, 0
-		c.try(w, request{level: policy.Rejoin, server: o.server(w, c, e)}, true)
+		c.try(w, policy.Rejoin, o.server(w, c, e), true)
 	case machine.Restart:
-		o.op, o.level, o.media = e.ID, policy.RestartMedia, true
-		c.try(w, request{level: policy.RestartMedia, server: c.link.server}, true)
+		o.op = e.ID
+		c.try(w, policy.RestartMedia, c.link.server, true)
 	case machine.Resume:
-		o.op, o.level, o.media = e.ID, policy.Resume, e.Attempt.RestartMedia
-		c.try(w, request{level: policy.Resume, server: o.server(w, c, e)}, o.media)
+		o.op = e.ID
+		c.try(w, policy.Resume, o.server(w, c, e), e.Attempt.RestartMedia)
 	default:
 		o.end(w, c, e)
 	}
@@ -140,10 +138,10 @@ func (o *ours) end(w *shard, c *client, e *machine.Effect) {
 	cancelled := status.New(status.TaskFailed, errCancelled)
 	switch e.Kind {
 	case machine.CancelOpen:
-		c.abandon()
+		c.abandon(w)
 		o.post(w, machine.Input{Kind: machine.OpenFailed, Epoch: e.Epoch, Status: cancelled})
 	case machine.CancelRestore:
-		c.abandon()
+		c.abandon(w)
 		o.post(w, machine.Input{Kind: machine.Restored, Epoch: e.Epoch, ID: e.ID, Status: cancelled})
 	case machine.CloseLink:
 		c.hangUp()
@@ -187,7 +185,7 @@ func (o *ours) ended(w *shard, c *client, e event) {
 		return
 	}
 	in := machine.Input{Kind: machine.OpenFailed, Epoch: o.epoch, Status: w.plan.failure(e)}
-	if o.level < policy.Rejoin {
+	if c.attempt.level < policy.Rejoin {
 		in.Kind, in.ID, in.Refused = machine.Restored, o.op, e.what == forgotten
 	}
 	in.Rejected = e.what == refused && (e.code == 401 || e.code == 403)
@@ -195,9 +193,8 @@ func (o *ours) ended(w *shard, c *client, e event) {
 }
 
 func (o *ours) succeed(w *shard, c *client) {
-	if o.level < policy.Rejoin {
-		signaling := o.level == policy.Resume
-		c.restored(w, c.attempt.server, signaling, o.media)
+	if c.attempt.level < policy.Rejoin {
+		c.restored(w)
 		c.flow(w)
 		o.handle(w, c, machine.Input{Kind: machine.Restored, Epoch: o.epoch, ID: o.op})
 		return

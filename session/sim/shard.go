@@ -43,14 +43,13 @@ func (w *shard) window() {
 			continue
 		}
 		c.queued = -1
-		c.run(w, until, min(until+alone, w.plan.end))
-		w.enqueue(c)
+		w.enqueue(c, c.run(w, until, min(until+alone, w.plan.end)))
 	}
 }
 
 // enqueue enters a client for when it has something to do next.
-func (w *shard) enqueue(c *client) {
-	if next := c.next(); !c.ended && next < w.plan.end {
+func (w *shard) enqueue(c *client, next time.Duration) {
+	if next < w.plan.end {
 		w.wheel.put(c, int64(next/(2*w.plan.unit)))
 	}
 }
@@ -61,7 +60,9 @@ func (w *shard) deliver(c *client, answer event, ok bool) {
 	if ok {
 		c.agenda.put(answer)
 	}
-	w.enqueue(c)
+	if !c.ended {
+		w.enqueue(c, min(c.mind.next(), c.agenda.next()))
+	}
 }
 
 // recovered counts a recovery at a level, 0 for a link that has healed.

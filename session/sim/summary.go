@@ -99,7 +99,7 @@ func (e *engine) summary(t *tally) (s Summary) {
 		s.Attempts.add(t.attempts[bin*int(fates) : (bin+1)*int(fates)])
 		s.GaveUp += int(t.moves[bin*int(states)+int(Stopped)])
 	}
-	s.Pending = e.gates.waiting
+	s.Pending = t.begun - s.Attempts.Total()
 	s.RefusalsPerPlace = e.refusals(t)
 	s.Recoveries = Recoveries{
 		Healed: t.levels[0], RestartMedia: t.levels[policy.RestartMedia], Resume: t.levels[policy.Resume], Rejoin: t.levels[policy.Rejoin],

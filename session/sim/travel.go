@@ -87,78 +87,104 @@ const (
 	offline           // this client has no network
 )
 
-// try begins an attempt. What becomes of it without a server's doing is known at
-// once.
-func (c *client) try(w *shard, r request, media bool) {
-	c.attempt = attempt{number: c.attempt.number + 1, server: r.server, running: true}
+// try begins an attempt.
+func (c *client) try(w *shard, level policy.Level, server int16, media bool) {
+	c.attempt = attempt{number: c.attempt.number + 1, level: level, server: server, media: media, running: true}
 	c.toll.attempts++
 	w.tally.begun++
-	r.client, r.number, r.way = c.number, c.attempt.number, c.delay(w, r.server)
-	r.rest = c.rest(w, r, media)
-	if c.awayUntil > c.now && c.hints {
+	switch {
+	case c.awayUntil > c.now && c.hints:
+		c.meets(w, c.now, lost)
 		c.answer(c.now, offline)
-		w.tally.count(r.server, c.now, lost)
-		return
-	}
-	if r.level == policy.RestartMedia {
-		c.send(w, r, c.now)
-		return
-	}
-	c.dial(w, r)
-}
-
-// dial opens the connection over which the request goes.
-func (c *client) dial(w *shard, r request) {
-	there := c.reach(w, r.server, c.now, resendFirst)
-	switch place := &w.plan.places[r.server]; {
-	case there == never:
-		w.tally.count(r.server, c.now, lost)
-	case place.down(there):
-		w.tally.count(r.server, there, dead)
-		c.answer(there+r.way, unreachable)
+	case level == policy.RestartMedia:
+		c.send(asks, c.now, 0)
 	default:
-		c.send(w, r, there+r.way+2*r.way*(dialTrips-1))
+		c.send(dials, c.now, 0)
 	}
 }
 
-// send sends the request.
-func (c *client) send(w *shard, r request, sent time.Duration) {
-	r.at = c.reach(w, r.server, sent, resendAfter+2*r.way)
-	place := &w.plan.places[r.server]
-	switch _, breaks := place.breaks(c.now, r.at); {
-	case r.at == never, r.level == policy.RestartMedia && c.link.signalingDead:
-		w.tally.count(r.server, c.now, lost)
-	case breaks:
-		w.tally.count(r.server, r.at, dead)
-		c.answer(r.at+r.way, broken)
-	default:
-		r.known = r.level == policy.Resume && c.known(place, r)
-		c.waits++
-		w.outbox = append(w.outbox, r)
+// send enters when a packet of the attempt is sent, for the first time or again. One
+// that was given up sends nothing any more.
+func (c *client) send(kind happening, at time.Duration, times uint8) {
+	c.agenda.put(event{at: at, kind: kind, epoch: c.attempt.number, what: times})
+}
+
+// passes says whether a packet that is sent now gets through. If not, it is sent again
+// later.
+func (c *client) passes(w *shard, e event, again time.Duration) bool {
+	place := &w.plan.places[c.attempt.server]
+	if c.now >= c.awayUntil && !place.silent(c.now) && !c.nature.happens(w.plan.Network.Loss) {
+		return true
 	}
+	if e.what < resends {
+		c.send(e.kind, c.now+again<<e.what, e.what+1)
+	}
+	return false
+}
+
+// dial sends the first packet of a connection.
+func (c *client) dial(w *shard, e event) {
+	if !c.passes(w, e, resendFirst) {
+		return
+	}
+	way := c.delay(w, c.attempt.server)
+	if there := c.now + way; w.plan.places[c.attempt.server].down(there) {
+		c.meets(w, there, dead)
+		c.answer(there+way, unreachable)
+		return
+	}
+	c.attempt.dialed = c.now
+	c.send(asks, c.now+2*way*dialTrips, 0)
+}
+
+// ask sends the request, over the new connection or the one that is there.
+func (c *client) ask(w *shard, e event) {
+	a, way := &c.attempt, c.delay(w, c.attempt.server)
+	inside := a.level == policy.RestartMedia
+	if inside && c.link.signalingDead || !c.passes(w, e, resendAfter+2*way) {
+		return
+	}
+	place, there := &w.plan.places[a.server], c.now+way
+	if _, breaks := place.breaks(a.dialed, there); breaks && !inside {
+		c.meets(w, there, dead)
+		c.answer(there+way, broken)
+		return
+	}
+	c.waits++
+	a.fated = true // by the server
+	w.outbox = append(w.outbox, request{
+		at: there, client: c.number, number: a.number, level: a.level, server: a.server,
+		known: a.level == policy.Resume && c.known(place, there), way: way, rest: c.rest(w, way),
+	})
+}
+
+// meets counts the fate of the running attempt, if it is not a server's doing.
+func (c *client) meets(w *shard, at time.Duration, f fate) {
+	c.attempt.fated = true
+	w.tally.count(c.attempt.server, at, f)
 }
 
 // known says whether the server still has the client's session when a request comes.
-func (c *client) known(l *place, r request) bool {
-	return r.server == c.link.server && c.link.life == l.life(r.at) && l.ResumeFor > 0 &&
-		(!c.link.signalingDead || r.at-c.link.lost <= l.ResumeFor)
+func (c *client) known(l *place, at time.Duration) bool {
+	return c.attempt.server == c.link.server && c.link.life == l.life(at) && l.ResumeFor > 0 &&
+		(!c.link.signalingDead || at-c.link.lost <= l.ResumeFor)
 }
 
-// rest is how long it takes to complete an attempt that was let in.
-func (c *client) rest(w *shard, r request, media bool) time.Duration {
+// rest is how long it takes to complete the attempt once it was let in.
+func (c *client) rest(w *shard, way time.Duration) time.Duration {
 	trips := joinTrips
-	switch {
-	case r.level == policy.RestartMedia:
+	switch a := &c.attempt; {
+	case a.level == policy.RestartMedia:
 		trips = restartTrips
-	case r.level == policy.Resume && media:
+	case a.level == policy.Resume && a.media:
 		trips = resumeMediaTrips
-	case r.level == policy.Resume:
+	case a.level == policy.Resume:
 		trips = resumeTrips
 	}
-	rest := time.Duration(trips) * 2 * r.way
+	rest := time.Duration(trips) * 2 * way
 	for range 2 * trips {
 		if c.nature.happens(w.plan.Network.Loss) {
-			rest += resendAfter + 2*r.way
+			rest += resendAfter + 2*way
 		}
 	}
 	return rest
@@ -169,5 +195,11 @@ func (c *client) answer(at time.Duration, how uint8) {
 	c.agenda.put(event{at: at, kind: answered, epoch: c.attempt.number, what: how, server: -1})
 }
 
-// abandon gives up the running attempt. What is on its way arrives all the same.
-func (c *client) abandon() { c.attempt.running = false }
+// abandon gives up the running attempt. A request that is on its way arrives all the
+// same.
+func (c *client) abandon(w *shard) {
+	if c.attempt.running && !c.attempt.fated {
+		c.meets(w, c.now, lost)
+	}
+	c.attempt.running = false
+}
