@@ -112,11 +112,12 @@ func budgetOver(c *inquiry, d *Decision) bool {
 }
 
 // chooseLevel: the lowest one that mends the damage. The next one after a level
-// that has failed is tried at once, unless the server asked for time.
+// that has failed is tried at once, unless the server asked for time, or is in
+// trouble that has nothing to do with the level.
 func chooseLevel(c *inquiry, d *Decision) bool {
 	r := c.facts.Recovery
 	d.Level = c.policy.Ladder.LevelFor(c.facts.Status, r)
-	if r.At == 0 || d.Level <= r.At || c.asked() > 0 {
+	if r.At == 0 || d.Level <= r.At || c.asked() > 0 || shared(c.facts.Status) && !r.Refused {
 		return false
 	}
 	d.Action = Retry

@@ -23,8 +23,9 @@ type Rung struct {
 
 // Ladder says which recoveries cheaper than a Rejoin are tried, on links that can
 // do them. A level that has failed as often as it may, or was refused, gives way
-// to the next one at once, and does not come back in the same outage. The zero
-// value is the reference's: every outage is a full Rejoin.
+// to the next one, and does not come back in the same outage; at once, unless what has
+// failed is the server, which has no more time for the next one. The zero value is the
+// reference's: every outage is a full Rejoin.
 type Ladder struct {
 	// RestartMedia renews the media path over signaling that is alive.
 	RestartMedia Rung `json:"restartMedia"`

@@ -227,6 +227,7 @@ func TestDecideLevel(t *testing.T) {
 		return r
 	}
 	media := losses[MediaDead]
+	overloaded := status.Status{Code: status.SignalingInternalServerError, Wire: 503, Shared: true}
 	for name, c := range map[string]struct {
 		r     Recovery
 		st    status.Status
@@ -237,6 +238,10 @@ func TestDecideLevel(t *testing.T) {
 		"a restart has failed": {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Restarts = MediaDead, RestartMedia, RestartMedia, 1 }), losses[0], Resume, RuleLevel},
 		"a resume has failed":  {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Resumes = SignalingDead, Resume, Resume, 1 }), losses[0], Resume, RuleDelay},
 		"the second one, too":  {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Resumes = SignalingDead, Resume, Resume, 2 }), losses[0], Rejoin, RuleLevel},
+		"it, too, by a server in trouble": {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Resumes = SignalingDead, Resume, Resume, 2 }), overloaded, Rejoin, RuleDelay},
+		"refused by a server in trouble": {with(func(r *Recovery) {
+			r.Damage, r.At, r.Floor, r.Resumes, r.Refused = SignalingDead, Resume, Resume, 1, true
+		}), overloaded, Rejoin, RuleLevel},
 		"a resume was refused": {with(func(r *Recovery) {
 			r.Damage, r.At, r.Floor, r.Resumes, r.Refused = SignalingDead, Resume, Resume, 1, true
 		}), losses[0], Rejoin, RuleLevel},
