@@ -234,10 +234,10 @@ func TestDecideLevel(t *testing.T) {
 		level Level
 		rule  Rule
 	}{
-		"a loss":               {able, media, RestartMedia, RuleDelay},
-		"a restart has failed": {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Restarts = MediaDead, RestartMedia, RestartMedia, 1 }), losses[0], Resume, RuleLevel},
-		"a resume has failed":  {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Resumes = SignalingDead, Resume, Resume, 1 }), losses[0], Resume, RuleDelay},
-		"the second one, too":  {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Resumes = SignalingDead, Resume, Resume, 2 }), losses[0], Rejoin, RuleLevel},
+		"a loss":                          {able, media, RestartMedia, RuleDelay},
+		"a restart has failed":            {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Restarts = MediaDead, RestartMedia, RestartMedia, 1 }), losses[0], Resume, RuleLevel},
+		"a resume has failed":             {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Resumes = SignalingDead, Resume, Resume, 1 }), losses[0], Resume, RuleDelay},
+		"the second one, too":             {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Resumes = SignalingDead, Resume, Resume, 2 }), losses[0], Rejoin, RuleLevel},
 		"it, too, by a server in trouble": {with(func(r *Recovery) { r.Damage, r.At, r.Floor, r.Resumes = SignalingDead, Resume, Resume, 2 }), overloaded, Rejoin, RuleDelay},
 		"refused by a server in trouble": {with(func(r *Recovery) {
 			r.Damage, r.At, r.Floor, r.Resumes, r.Refused = SignalingDead, Resume, Resume, 1, true
