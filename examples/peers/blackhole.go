@@ -48,7 +48,7 @@ func fall(c contestant, addr string, wait, limit time.Duration) (time.Duration, 
 	if err != nil {
 		return 0, err
 	}
-	defer path.Close()
+	defer func() { _ = path.Close() }()
 	media, err := callkit.NewFaultNet(nil, nil)
 	if err != nil {
 		return 0, err

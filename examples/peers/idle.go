@@ -35,30 +35,34 @@ func weigh(c contestant, dial dialFunc, s settings) (reading, error) {
 	if err := warmUp(dial, addr); err != nil {
 		return reading{}, err
 	}
-	empty, before := watch(s.Window/4), memory()
+	empty, before := goroutines(), memory()
 	clients, err := gather(dial, []string{addr}, s.many(c), noHooks)
 	if err != nil {
 		return reading{}, err
 	}
 	time.Sleep(min(settle, s.Rest)) // what connecting has left behind goes
-	now, after := watch(s.Window), memory()
+	share, known := busy(s.Window)
+	n := float64(len(clients))
+	r := perClient((goroutines()-empty)/n, (memory()-before)/n)
+	r.Values["clients"] = n
+	if known {
+		r.processor(share / n)
+	}
 	runtime.KeepAlive(clients)
-	return perClient(now, empty, after-before, float64(len(clients))), nil
+	return r, nil
 }
 
-// perClient shares out what all clients need together.
-func perClient(now, empty watched, bytes, n float64) reading {
-	goroutines, kib := (now.goroutines-empty.goroutines)/n, bytes/n/1024
-	r := reading{
-		Text:   fmt.Sprintf("%.1f, %.1f KiB", goroutines, kib),
-		Values: map[string]float64{"goroutines": goroutines, "KiB": kib, "clients": n},
+func perClient(goroutines, bytes float64) reading {
+	return reading{
+		Text:   fmt.Sprintf("%.1f, %.1f KiB", goroutines, bytes/1024),
+		Values: map[string]float64{"goroutines": goroutines, "KiB": bytes / 1024},
 	}
-	if now.known {
-		micros := max(now.processor-empty.processor, 0) / n * 1e6
-		r.Text += fmt.Sprintf(", %.0f µs/s", micros)
-		r.Values["processorMicrosPerSecond"] = micros
-	}
-	return r
+}
+
+// processor adds a share of the processor to a reading.
+func (r *reading) processor(share float64) {
+	r.Text += fmt.Sprintf(", %.0f µs/s", share*1e6)
+	r.Values["processorMicrosPerSecond"] = share * 1e6
 }
 
 // settle is how long after it what a client leaves behind on purpose may be there,
@@ -93,24 +97,26 @@ func memory() float64 {
 	return float64(least)
 }
 
-// watched is what was seen of a process for a while.
-type watched struct {
-	goroutines float64 // on average
-	processor  float64 // seconds of it a second
-	known      bool    // that there is a figure for the processor
+// looking is how long goroutines are counted, which come and go.
+const looking = time.Second / 2
+
+// goroutines gives how many there are on average.
+func goroutines() float64 {
+	began, all, looks := time.Now(), 0, 0
+	for time.Since(began) < looking {
+		all += runtime.NumGoroutine()
+		looks++
+		time.Sleep(5 * time.Millisecond)
+	}
+	return float64(all) / float64(looks)
 }
 
-// watch looks at the process often, as goroutines come and go.
-func watch(window time.Duration) (w watched) {
-	busy, known := processorTime()
-	began, looks := time.Now(), 0
-	for time.Since(began) < window {
-		w.goroutines += float64(runtime.NumGoroutine())
-		looks++
-		time.Sleep(10 * time.Millisecond)
-	}
-	now, _ := processorTime()
-	w.goroutines /= float64(looks)
-	w.processor, w.known = (now-busy).Seconds()/time.Since(began).Seconds(), known
-	return w
+// busy gives the share of one processor that this process uses while it only waits,
+// false if the system does not tell.
+func busy(window time.Duration) (share float64, known bool) {
+	began := time.Now()
+	before, known := processorTime()
+	time.Sleep(window)
+	after, _ := processorTime()
+	return (after - before).Seconds() / time.Since(began).Seconds(), known
 }

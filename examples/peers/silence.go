@@ -97,7 +97,7 @@ func silentFirst(c contestant, s settings) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	e := newEnding(s, client.Close)
 	e.before = runtime.NumGoroutine()
 	return e.firstHandshake(c, server)
@@ -165,7 +165,7 @@ func silentAgain(c contestant, s settings) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	if err := server.hold(); err != nil {
 		return reading{}, err
 	}

@@ -45,31 +45,33 @@ type table struct {
 func (r report) table() table {
 	t := table{rows: [][]string{append([]string{""}, names()...)}}
 	for _, d := range disciplines {
-		if row := r.row(&t, d); row != nil {
-			t.rows = append(t.rows, row)
-			if !slices.Contains(t.cells, d.cell) {
-				t.cells = append(t.cells, d.cell)
-			}
+		if cells := r.cells(&t, d); cells != nil {
+			t.rows = append(t.rows, append([]string{d.title(r.Settings)}, cells...))
+			t.explain(d.cell)
 		}
 	}
 	return t
 }
 
-// row gives that of a discipline, nil if it was not run.
-func (r report) row(t *table, d discipline) []string {
-	row := []string{d.title(r.Settings)}
-	seen := false
-	for _, name := range names() {
-		i := slices.IndexFunc(r.Results, func(x result) bool { return x.Discipline == d.name && x.Contestant == name })
-		if i < 0 {
-			row = append(row, "-")
-			continue
-		}
-		seen = true
-		row = append(row, t.cell(r.Results[i]))
+// explain says once what rows that are alike tell.
+func (t *table) explain(cell string) {
+	if !slices.Contains(t.cells, cell) {
+		t.cells = append(t.cells, cell)
 	}
-	if !seen {
+}
+
+// cells gives those of a discipline, nil if it was not run.
+func (r report) cells(t *table, d discipline) []string {
+	if !slices.ContainsFunc(r.Results, func(x result) bool { return x.Discipline == d.name }) {
 		return nil
+	}
+	var row []string
+	for _, name := range names() {
+		text := "-"
+		if i := slices.IndexFunc(r.Results, func(x result) bool { return x.Discipline == d.name && x.Contestant == name }); i >= 0 {
+			text = t.cell(r.Results[i])
+		}
+		row = append(row, text)
 	}
 	return row
 }
@@ -122,6 +124,9 @@ func (r report) small(t table) []string {
 	lines := slices.Clone(t.cells)
 	for i, note := range t.notes {
 		lines = append(lines, fmt.Sprintf("[%d] %s", i+1, note))
+	}
+	for _, c := range contestants {
+		lines = append(lines, c.name+": "+c.what)
 	}
 	return append(lines,
 		fmt.Sprintf("%d clients of each kind, %d calls, on %d servers whose outages end up to a tenth earlier or later; connected for %s before",
