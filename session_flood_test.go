@@ -51,9 +51,11 @@ func bottled(t *testing.T) (*session.Session, *sessiontest.Transport) {
 	var rec sessiontest.Recorder
 	cfg := sessiontest.Quick(tr, &rec)
 	cfg.ReasonGrace = time.Hour
-	s := start(t, cfg)
+	s, err := session.New(cfg) // not recorded: a recorder looks at errors, too
+	require.NoError(t, err)
+	require.NoError(t, s.Start(t.Context()))
 	flap(t, s, tr, 1)
-	_, err := rec.Wait(t.Context(), "Recovered")
+	_, err = rec.Wait(t.Context(), "Recovered")
 	require.NoError(t, err)
 	tr.Report(2, status.SignalingChannelClosedUnexpectedly)
 	_, err = rec.Wait(t.Context(), "Reconnecting")

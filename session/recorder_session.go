@@ -41,7 +41,11 @@ func record(to *Recorder, cfg *machine.Config) (*recording, error) {
 		to.used.Store(false)
 		return nil, fmt.Errorf("session: Config.Recorder: %w", err)
 	}
-	c.header = first
+	if to.size > 0 {
+		to.begin(first)
+	} else {
+		c.header = first // a session that is never started writes nothing
+	}
 	c.tape.Record(cfg)
 	return c, nil
 }
