@@ -219,14 +219,12 @@ func (c *client) settle(w *shard) {
 	if state == c.state {
 		return
 	}
-	w.tally.move(c.where(), c.now, c.state, state)
-	c.account(w, state)
+	w.tally.move(c.link.counted, c.now, c.state, state)
+	if c.account(w, state); w.plan.moved != nil {
+		w.plan.moved(int(c.number), c.now-preroll, c.state, state)
+	}
 	c.state = state
 }
-
-// where is the server that the client is counted at: that of its link, or of its
-// last one.
-func (c *client) where() int16 { return c.link.counted }
 
 // account notes what the faults have cost.
 func (c *client) account(w *shard, state State) {

@@ -25,7 +25,8 @@ type Outage struct {
 	// CloseCode is the code with which the process says goodbye, such as 1001 or 1012;
 	// 0: none, as when it crashes.
 	CloseCode int
-	// KeepSessions says that sessions outlast the process, so that they can be resumed.
+	// KeepSessions says that sessions and their media are in the care of other processes:
+	// media goes on, and a resume is enough.
 	KeepSessions bool
 }
 

@@ -30,7 +30,7 @@ var errNotConnected = errors.New("sim: with these settings no session stays conn
 func grow(ctx context.Context, p *plan) (*nursery, error) {
 	s := p.Scenario
 	s.Clients, s.Faults, s.Network.Deaths, s.Network.Offline.PerHour = len(p.ways)*len(p.places), nil, Deaths{}, 0
-	s.Progress, s.watch, s.For = nil, nil, childhood(p)
+	s.Progress, s.watch, s.moved, s.For = nil, nil, nil, childhood(p)
 	s.Servers = nil
 	for _, server := range p.Servers {
 		s.Servers = append(s.Servers, Server{Name: server.Name, Share: server.Share})
@@ -58,7 +58,10 @@ func childhood(p *plan) time.Duration {
 func (n *nursery) plant(number int) {
 	w, c := n.engine.client(number)
 	n.engine.setUp(w, c, number)
-	c.home, c.way = int16(number/n.ways), uint8(number%n.ways)
+	c.home, c.way = n.engine.plan.common, uint8(number%n.ways)
+	if c.home < 0 {
+		c.home = int16(number / n.ways)
+	}
 	c.link.counted, c.state, c.held = c.home, Reconnecting, false
 	o := &ours{core: machine.New(w.configs[c.home])}
 	c.mind = o
@@ -149,6 +152,9 @@ func (n *nursery) copyTo(w *shard, c *client) {
 
 // home is the server for a share of the clients.
 func (p *plan) home(at float64) int16 {
+	if p.common >= 0 {
+		return p.common
+	}
 	all := 0.0
 	for i := range p.places {
 		all += max(p.places[i].Share, 0)

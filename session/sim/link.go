@@ -45,12 +45,12 @@ func (c *client) renew(w *shard) {
 	c.link.epoch++
 	place := &w.plan.places[c.link.server]
 	c.put(event{at: place.turn(c.now), kind: turned})
-	c.expectDrain(place)
+	c.expectDrain(w, place)
 	c.expectDeath(w)
 	if every := w.plan.Network.SampleEvery; every > 0 {
 		c.put(event{at: c.now + every, kind: sampled})
 	}
-	if _, broken := place.breaks(c.now-c.delay(w, c.link.server), c.now); broken {
+	if place.down(c.now) {
 		c.fall(w) // while the answer was on its way
 	}
 }
@@ -79,9 +79,9 @@ func (c *client) hangUp() {
 }
 
 // expectDrain enters when the server will want the client to go.
-func (c *client) expectDrain(l *place) {
+func (c *client) expectDrain(w *shard, l *place) {
 	for _, d := range l.drains {
-		turn := dice(mix(uint64(c.number) + uint64(d.from)))
+		turn := newDice(w.plan.Seed, int(c.number), uint64(d.from))
 		at := d.from + time.Duration(turn.float()*float64(d.to-d.from))
 		if at >= c.now {
 			c.put(event{at: at, kind: drained, server: d.moveTo})
@@ -132,7 +132,8 @@ func (c *client) turn(w *shard) {
 func (c *client) fall(w *shard) {
 	place := &w.plan.places[c.link.server]
 	outage, _ := at(place.outages, c.now)
-	c.link.signalingDead, c.link.mediaDead, c.link.lost = true, true, c.now
+	c.link.signalingDead, c.link.lost = true, c.now
+	c.link.mediaDead = c.link.mediaDead || !outage.keeps
 	c.put(event{at: c.now + c.delay(w, c.link.server), kind: closed, code: int16(outage.code), server: -1})
 }
 

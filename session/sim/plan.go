@@ -24,6 +24,10 @@ type plan struct {
 	unit time.Duration
 	// ways are the one-way delays that there are.
 	ways []time.Duration
+	// names finds a place by its name.
+	names map[string]int16
+	// common is where everyone is at home; -1: each as its share has it.
+	common int16
 }
 
 // absence is an Offline fault.
@@ -51,10 +55,14 @@ type stretch struct {
 func (s stretch) has(at time.Duration) bool { return s.from <= at && at < s.to }
 
 func newPlan(s Scenario) *plan {
-	p := &plan{Scenario: s.Effective(), from: never, end: preroll}
+	p := &plan{Scenario: s.Effective(), from: never, end: preroll, names: map[string]int16{}, common: -1}
 	p.end += p.For
-	for _, server := range p.Servers {
+	for i, server := range p.Servers {
 		p.places = append(p.places, place{Server: server})
+		p.names[server.Name] = int16(i)
+	}
+	if list := p.Client.Endpoints; len(list) > 0 && p.OpenLoop == nil {
+		p.common = p.names[list[0]]
 	}
 	for _, f := range p.Faults {
 		p.add(f)
@@ -114,7 +122,7 @@ func (l *place) add(f Fault, s stretch, p *plan) {
 		l.refusals = append(l.refusals, s)
 	case Drain:
 		if f.MoveTo != "" && f.MoveTo != l.Name {
-			s.moveTo = int16(p.serverOf(f.MoveTo))
+			s.moveTo = p.names[f.MoveTo]
 		}
 		l.drains = append(l.drains, s)
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -19,8 +20,9 @@ type Scenario struct {
 	Clients int
 	// Client is how their sessions behave; the zero value is what session.New makes of
 	// it. Policy, Health and the times hold. Transport, Observers, Random, Credentials,
-	// EndpointSource, Limiter and Resync are ignored. Endpoints are names of servers;
-	// nil: the client's home, and then the others in turn. What is plugged into the
+	// EndpointSource, Limiter and Resync are ignored. Endpoints are names of servers, of
+	// which the first is then home to everyone; nil: the client's home, and then the
+	// others in turn. What is plugged into the
 	// policy and the health config is called by several goroutines at once, but by one
 	// for each session.
 	Client session.Config
@@ -43,8 +45,10 @@ type Scenario struct {
 	// that has called Run; nil: it is not.
 	Progress func(Progress)
 
-	// watch sees every event of every session, in order for each of them.
-	watch func(client int, e eventOf)
+	// watch sees every event of every session and moved every change of its state, in
+	// order for each of them. They are for tests, and called by several goroutines.
+	watch func(client int, at time.Duration, e observer.Event)
+	moved func(client int, at time.Duration, from, to State)
 }
 
 // Progress is how far a scenario is.

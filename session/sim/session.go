@@ -15,8 +15,6 @@ import (
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 )
 
-type eventOf = observer.Event
-
 // ours is the mind of a session: the core that ships, and around it what package
 // session does with its effects.
 type ours struct {
@@ -89,9 +87,10 @@ func (o *ours) handle(w *shard, c *client, in machine.Input) {
 			in.Heard = o.heard(c)
 		}
 		mono := c.now + o.offset
-		effects := o.core.Handle(machine.Instant{Mono: mono, Wall: began.Add(mono)}, *in)
-		for j := range effects {
-			o.perform(w, c, &effects[j])
+		o.core.Lend(w.effects)
+		w.effects = o.core.Handle(machine.Instant{Mono: mono, Wall: began.Add(mono)}, *in)
+		for j := range w.effects {
+			o.perform(w, c, &w.effects[j])
 		}
 	}
 }
@@ -155,10 +154,8 @@ func (o *ours) post(w *shard, in machine.Input) { w.inbox = append(w.inbox, in) 
 
 // server is where an attempt goes.
 func (o *ours) server(w *shard, c *client, e *machine.Effect) int16 {
-	for i := range w.plan.places {
-		if w.plan.places[i].Name == e.Attempt.Endpoint {
-			return int16(i)
-		}
+	if place, known := w.plan.names[e.Attempt.Endpoint]; known {
+		return place
 	}
 	return c.home
 }
@@ -174,7 +171,7 @@ func (o *ours) notice(w *shard, c *client, e observer.Event) {
 		w.recovered(e.Outage.Level)
 	}
 	if w.plan.watch != nil {
-		w.plan.watch(int(c.number), e)
+		w.plan.watch(int(c.number), c.now-preroll, e)
 	}
 }
 
@@ -204,6 +201,9 @@ func (o *ours) succeed(w *shard, c *client) {
 	o.bytes = 0
 	o.handle(w, c, machine.Input{Kind: machine.Opened, Epoch: o.epoch, Abilities: w.plan.abilities()})
 	o.handle(w, c, machine.Input{Kind: machine.Expected, Epoch: o.epoch, Expect: health.ExpectMedia})
+	if w.plan.Client.PresenceTimeout > 0 {
+		o.handle(w, c, machine.Input{Kind: machine.Present, Epoch: o.epoch})
+	}
 }
 
 // abilities are what links can do.

@@ -18,6 +18,7 @@ type shard struct {
 	configs []*machine.Config // of the sessions, by home
 	current *client           // the one whose turn it is, for its random numbers
 	inbox   []machine.Input   // what its session is to be told at once
+	effects []machine.Effect  // of the running input
 	sample  health.Sample
 }
 

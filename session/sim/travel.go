@@ -18,11 +18,12 @@ const (
 )
 
 // resendAfter is how long TCP waits for an acknowledgment, on top of a round trip,
-// and resendFirst how long for that of its first packet (RFC 6298).
+// and resendFirst how long for that of its first packet (RFC 6298), twice as long
+// each time; after so many it gives up.
 const (
 	resendAfter = 200 * time.Millisecond
 	resendFirst = time.Second
-	resends     = 8
+	resends     = 12
 )
 
 // delay is the one-way delay to a server.

@@ -16,3 +16,7 @@ func (m *Machine) Fork(cfg *Config) *Machine {
 	}
 	return c
 }
+
+// Lend gives the machine room for the effects of its next Handle, which would make
+// some otherwise. What that returns is part of it.
+func (m *Machine) Lend(room []Effect) { m.effects = room[:0] }
