@@ -1,0 +1,54 @@
+package sessiontest
+
+import (
+	"slices"
+	"testing"
+)
+
+// transportRule is one thing that a session.Transport has to keep.
+type transportRule struct {
+	name     string
+	contract string // what it has to keep
+	advice   string // what to do if it does not
+	// needs lists the hooks without which the rule cannot be tried.
+	needs []hook
+	check func(*trial)
+}
+
+// hook is one of the hooks of a Fixture.
+type hook struct {
+	name string
+	has  func(*Fixture) bool
+}
+
+var (
+	needsVanish = hook{"Vanish", func(f *Fixture) bool { return f.Vanish != nil }}
+	needsDrop   = hook{"Drop", func(f *Fixture) bool { return f.Drop != nil }}
+	needsRefuse = hook{"Refuse", func(f *Fixture) bool { return f.Refuse != nil }}
+	needsHang   = hook{"Hang", func(f *Fixture) bool { return len(f.Hang) > 0 }}
+	needsForget = hook{"Forget", func(f *Fixture) bool { return f.Forget != nil }}
+	needsHeal   = hook{"Heal", func(f *Fixture) bool { return f.Heal != nil }}
+	needsLinks  = hook{"Links", func(f *Fixture) bool { return f.Links != nil }}
+	needsUsed   = hook{"Used", func(f *Fixture) bool { return f.Used != nil }}
+)
+
+// transportRules are in the order in which they are tried; the first one is what all
+// others take for granted.
+var transportRules = slices.Concat(connectRules, closeRules, abilityRules, restoreRules, serverRules, sessionRules)
+
+// try holds one fixture against the rule.
+func (r *transportRule) try(tb testing.TB, factory func(testing.TB) Fixture, bubble bool) {
+	tb.Helper()
+	f := factory(tb)
+	if f.Transport == nil {
+		tb.Fatal("sessiontest: the factory has made a Fixture without a Transport")
+	}
+	for _, h := range r.needs {
+		if !h.has(&f) {
+			tb.Skipf("the Fixture has no %s, which rule %q needs", h.name, r.name)
+		}
+	}
+	t := &trial{tb: tb, rule: r, bubble: bubble, Fixture: f.effective(bubble)}
+	defer t.finish()
+	r.check(t)
+}
