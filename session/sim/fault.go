@@ -14,7 +14,11 @@ type Fault interface {
 	span() (at, length time.Duration)
 	server() string
 	validate(field string) error
+	enter(p *plan, s stretch)
 }
+
+// mover is a fault that sends clients elsewhere.
+type mover interface{ moveTo() string }
 
 // Outage: the process is gone, for so long. Its connections are closed; new ones are
 // refused by the machine that it ran on.
@@ -90,6 +94,8 @@ func (f BlackHole) server() string { return f.Server }
 func (f Refusals) server() string  { return f.Server }
 func (f Drain) server() string     { return f.Server }
 func (f Offline) server() string   { return "" }
+
+func (f Drain) moveTo() string { return f.MoveTo }
 
 // outage is what a restart is.
 func (f Restart) outage() Outage {

@@ -13,13 +13,15 @@ import (
 // arrive, and serves those that it lets in one after the other.
 type gate struct {
 	*place
-	index    int16
-	tally    *tally
-	busy     time.Duration   // until when it has work
-	starts   []time.Duration // of requests that wait, in order
-	running  times           // ends of the handshakes under way
-	promised time.Duration   // the last slot that a ticket was given for
-	born     time.Duration   // when the process last came back
+	index   int16
+	tally   *tally
+	busy    time.Duration   // until when it has work
+	starts  []time.Duration // of requests that wait, in order
+	running times           // ends of the handshakes under way
+	// tickets are the slots that were promised to clients, promised is the last of them.
+	tickets  map[uint32]time.Duration
+	promised time.Duration
+	born     time.Duration // when the process last came back
 }
 
 // times is a heap.
@@ -55,26 +57,35 @@ func (g *gate) decide(r *request) (answer event, ok bool) {
 		return g.refuse(r, answer, RetryAfter{}), true
 	}
 	switch {
-	case !g.room(r.at) && g.Overload == Drop:
+	case g.room(r):
+		return g.serve(r, answer)
+	case g.Overload == Drop:
 		g.tally.count(g.index, r.at, ignored)
 		return answer, false
-	case !g.room(r.at):
-		return g.refuse(r, answer, g.RetryAfter), true
 	}
-	return g.serve(r, answer)
+	return g.refuse(r, answer, g.RetryAfter), true
 }
 
 // restart has a process that was gone begin with nothing to do.
 func (g *gate) restart(now time.Duration) {
 	for _, o := range g.outages {
 		if o.to <= now && o.from >= g.born && o.to > g.born {
-			g.busy, g.starts, g.running, g.promised, g.born = o.to, nil, nil, 0, o.to
+			g.busy, g.starts, g.running, g.tickets, g.promised, g.born = o.to, nil, nil, nil, 0, o.to
 		}
 	}
 }
 
-// room says whether one more request can be taken.
-func (g *gate) room(now time.Duration) bool {
+// room says whether a request can be taken: one whose slot has come, or any as long
+// as nothing is promised to others.
+func (g *gate) room(r *request) bool {
+	if slot, promised := g.tickets[r.client]; promised {
+		return slot <= r.at
+	}
+	return g.promised <= r.at && g.idles(r.at)
+}
+
+// idles says whether there is room for one more.
+func (g *gate) idles(now time.Duration) bool {
 	for len(g.starts) > 0 && g.starts[0] <= now {
 		g.starts = g.starts[1:]
 	}
@@ -93,18 +104,29 @@ func (g *gate) refuse(r *request, answer event, after RetryAfter) event {
 	if answer.code == 0 {
 		answer.code = int16(g.RefuseWith)
 	}
-	answer.id = uint64(g.wait(r.at, after))
+	answer.id = uint64(g.wait(r, after))
 	return answer
 }
 
 // wait is what a refusal asks for: for a ticket the time until the next slot that is
-// not promised yet.
-func (g *gate) wait(now time.Duration, after RetryAfter) time.Duration {
+// not promised yet, or until the one that was promised to this client.
+func (g *gate) wait(r *request, after RetryAfter) time.Duration {
 	if !after.Ticket || g.JoinsPerSecond == 0 {
 		return after.Constant
 	}
-	g.promised = max(g.promised, g.busy, now) + g.work(1)
-	return wholeSeconds(g.promised - now)
+	slot, promised := g.tickets[r.client]
+	if !promised {
+		slot = max(g.promised, g.busy, r.at) + g.work(1)
+		g.promise(r.client, slot)
+	}
+	return wholeSeconds(slot - r.at)
+}
+
+func (g *gate) promise(client uint32, slot time.Duration) {
+	if g.tickets == nil {
+		g.tickets = map[uint32]time.Duration{}
+	}
+	g.tickets[client], g.promised = slot, slot
 }
 
 // work is how long so many joins take.
@@ -129,6 +151,7 @@ func (g *gate) serve(r *request, answer event) (event, bool) {
 		return g.unlessBroken(r, answer)
 	}
 	g.tally.count(g.index, r.at, letIn)
+	delete(g.tickets, r.client)
 	answer.at, answer.what = g.busy+r.rest+r.way, accepted
 	if g.Handshakes > 0 {
 		heap.Push(&g.running, g.busy+r.rest)

@@ -66,8 +66,6 @@ func newPlan(s Scenario) *plan {
 	}
 	for _, f := range p.Faults {
 		p.add(f)
-		at, length := f.span()
-		p.from, p.until = min(p.from, preroll+at), max(p.until, preroll+at+length)
 	}
 	p.measure()
 	return p
@@ -89,43 +87,56 @@ func (p *plan) measure() {
 // add puts a fault where it belongs.
 func (p *plan) add(f Fault) {
 	at, length := f.span()
-	s := stretch{from: preroll + at, to: preroll + at + length, moveTo: -1}
-	if o, ok := f.(Offline); ok {
-		p.absent = append(p.absent, absence{from: s.from, length: length, clients: o.clients(p.Clients), hints: o.Hints})
-		return
-	}
+	f.enter(p, stretch{from: preroll + at, to: preroll + at + length, moveTo: -1})
+	p.from, p.until = min(p.from, preroll+at), max(p.until, preroll+at+length)
+}
+
+// at calls f for a place, or for all of them.
+func (p *plan) at(server string, f func(l *place)) {
 	for i := range p.places {
-		if f.server() == "" || f.server() == p.places[i].Name {
-			p.places[i].add(f, s, p)
+		if server == "" || server == p.places[i].Name {
+			f(&p.places[i])
 		}
 	}
 }
 
+func (f Outage) enter(p *plan, s stretch) {
+	s.code, s.keeps = f.CloseCode, f.KeepSessions
+	p.at(f.Server, func(l *place) { l.outages = append(l.outages, s) })
+}
+
+func (f Restart) enter(p *plan, s stretch) { f.outage().enter(p, s) }
+
+func (f BlackHole) enter(p *plan, s stretch) {
+	p.at(f.Server, func(l *place) { l.holes = append(l.holes, s) })
+}
+
+func (f Refusals) enter(p *plan, s stretch) {
+	s.code, s.retryAfter = f.Status, f.RetryAfter
+	p.at(f.Server, func(l *place) { l.refusals = append(l.refusals, s) })
+}
+
+func (f Drain) enter(p *plan, s stretch) {
+	p.at(f.Server, func(l *place) {
+		if to, known := p.names[f.MoveTo]; known && f.MoveTo != l.Name {
+			s.moveTo = to
+		} else {
+			s.moveTo = -1
+		}
+		l.drains = append(l.drains, s)
+	})
+}
+
+func (f Offline) enter(p *plan, s stretch) {
+	p.absent = append(p.absent, absence{from: s.from, length: f.For, clients: f.clients(p.Clients), hints: f.Hints})
+}
+
+// clients is how many it concerns.
 func (f Offline) clients(all int) int {
 	if f.Share == 0 {
 		return all
 	}
 	return min(int(f.Share*float64(all)+0.5), all)
-}
-
-func (l *place) add(f Fault, s stretch, p *plan) {
-	switch f := f.(type) {
-	case Outage:
-		s.code, s.keeps = f.CloseCode, f.KeepSessions
-		l.outages = append(l.outages, s)
-	case Restart:
-		l.add(f.outage(), s, p)
-	case BlackHole:
-		l.holes = append(l.holes, s)
-	case Refusals:
-		s.code, s.retryAfter = f.Status, f.RetryAfter
-		l.refusals = append(l.refusals, s)
-	case Drain:
-		if f.MoveTo != "" && f.MoveTo != l.Name {
-			s.moveTo = p.names[f.MoveTo]
-		}
-		l.drains = append(l.drains, s)
-	}
 }
 
 // at finds the stretch that a time lies in.

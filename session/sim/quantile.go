@@ -20,9 +20,12 @@ func Between(least, most time.Duration) Quantile {
 
 // Skewed has a median and a long tail, of which the 99th percentile is given: a
 // logarithmic normal distribution, as round trips on the Internet have it. Nothing
-// is shorter than a fifth of the median, or longer than twice the 99th percentile.
+// is shorter than a fifth of the median, or longer than twice the 99th percentile. One
+// that is below the median counts as the median, a median below 1 ns as that.
 func Skewed(median, p99 time.Duration) Quantile {
-	sigma := math.Log(max(p99.Seconds()/median.Seconds(), 1)) / 2.3263
+	median = max(median, 1)
+	p99 = max(p99, median)
+	sigma := math.Log(p99.Seconds()/median.Seconds()) / 2.3263
 	return func(share float64) time.Duration {
 		z := math.Sqrt2 * math.Erfinv(2*min(max(share, 1e-9), 1-1e-9)-1)
 		d := time.Duration(float64(median) * math.Exp(sigma*z))

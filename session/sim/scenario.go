@@ -89,8 +89,10 @@ func (s Scenario) Effective() Scenario {
 // lastFault is when the last fault ends.
 func (s *Scenario) lastFault() (end time.Duration) {
 	for _, f := range s.Faults {
-		at, length := f.span()
-		end = max(end, at+length)
+		if f != nil {
+			at, length := f.span()
+			end = max(end, at+length)
+		}
 	}
 	return end
 }
@@ -174,8 +176,8 @@ func (s *Scenario) validateFault(field string, f Fault) error {
 	if f.server() != "" && s.serverOf(f.server()) < 0 {
 		errs = append(errs, fmt.Errorf("sim: %s.Server is %q: there is no server of that name", field, f.server()))
 	}
-	if d, ok := f.(Drain); ok && d.MoveTo != "" && s.serverOf(d.MoveTo) < 0 {
-		errs = append(errs, fmt.Errorf("sim: %s.MoveTo is %q: there is no server of that name", field, d.MoveTo))
+	if m, ok := f.(mover); ok && m.moveTo() != "" && s.serverOf(m.moveTo()) < 0 {
+		errs = append(errs, fmt.Errorf("sim: %s.MoveTo is %q: there is no server of that name", field, m.moveTo()))
 	}
 	return errors.Join(errs...)
 }

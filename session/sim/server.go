@@ -56,7 +56,8 @@ type RetryAfter struct {
 	// Constant asks everyone for the same.
 	Constant time.Duration
 	// Ticket asks each client for the time until there is room, given what was
-	// promised to the others already. It goes before Constant.
+	// promised to the others already, and keeps that place for it. It goes before
+	// Constant.
 	Ticket bool
 }
 
