@@ -26,7 +26,7 @@ import (
 //	                    counts the earlier delays since the last Reset, without
 //	                    the first ones of the other kinds
 //
-// where 2(t-Long) counts as no less than 2·Long/5, so that an outage of up to Long
+// where 2(t-Long) counts as no less than 7·Long/20, so that an outage of up to Long
 // lasts no more than that longer than it would have. Delays in proportion to t put
 // a bound on what they cost, and a client does not have to know how many there are:
 // the longer a crowd has waited, the more thinly it comes. That is for the moment at
@@ -122,8 +122,9 @@ func (j *AdaptiveJitter) ordinary(k int, elapsed time.Duration) time.Duration {
 // few of them finds it late, which counts in a short outage. The last attempts
 // before the server is back are what keeps the next ones apart.
 func (j *AdaptiveJitter) unanswered(elapsed time.Duration) window {
-	long := max(j.Long, 0)
-	return upperHalf(min(max(part(elapsed-long, 2, 1, j.limit()), long/5*2), max(elapsed, long), j.limit()))
+	long, limit := max(j.Long, 0), j.limit()
+	soon := max(part(elapsed-long, 2, 1, limit), part(long, 7, 20, limit))
+	return upperHalf(min(soon, max(elapsed, long), limit))
 }
 
 // refused: a server that has refused once goes on for about as long as the crowd

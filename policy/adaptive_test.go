@@ -49,9 +49,9 @@ func TestAdaptiveJitterWindow(t *testing.T) {
 		{"light, later", light(Cause{}), 0, s},
 		{"no reach that is known", Cause{Reach: 9, First: true}, 0, s},
 
-		{"unanswered, unknown time", shared, s, 2 * s},
-		{"unanswered, negative time", at(-s, shared), s, 2 * s},
-		{"unanswered, up to Long", at(5*s, shared), s, 2 * s},
+		{"unanswered, unknown time", shared, 875 * time.Millisecond, 1750 * time.Millisecond},
+		{"unanswered, negative time", at(-s, shared), 875 * time.Millisecond, 1750 * time.Millisecond},
+		{"unanswered, up to Long", at(5*s, shared), 875 * time.Millisecond, 1750 * time.Millisecond},
 		{"unanswered, a little more", at(6*s, shared), s, 2 * s},
 		{"unanswered, twice what is beyond Long", at(8*s, shared), 3 * s, 6 * s},
 		{"unanswered, later", at(20*s, shared), 10 * s, 20 * s},
@@ -133,7 +133,7 @@ func TestAdaptiveJitterGrowth(t *testing.T) {
 	assert.Equal(t, 30*time.Second, next(Cause{Reach: ReachShared, Refused: true, Elapsed: time.Minute}))
 	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: time.Minute}), "back within Long, one doubling later")
 	assert.Equal(t, 5*time.Second, next(Cause{Elapsed: time.Minute}))
-	assert.Equal(t, 2*time.Second, next(Cause{Elapsed: 4 * time.Second}), "no more than two fifths of Long")
+	assert.Equal(t, 1750*time.Millisecond, next(Cause{Elapsed: 4 * time.Second}), "no more than 7/20 of Long")
 	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: 7 * time.Second}), "no more than twice what is beyond Long")
 	assert.Equal(t, 5*time.Second, next(Cause{}), "not if the time is unknown")
 	j.Reset()

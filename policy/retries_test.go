@@ -350,7 +350,7 @@ func TestFlappingEnds(t *testing.T) {
 	assert.Equal(t, RefusedElapsed, d.Refusal)
 	assert.GreaterOrEqual(t, d.Elapsed, p.Budget.Elapsed)
 	assert.Less(t, d.Elapsed, p.Budget.Elapsed+4*time.Second)
-	want := []time.Duration{500 * time.Millisecond, time.Second, time.Second, time.Second, 2500 * time.Millisecond}
+	want := []time.Duration{500 * time.Millisecond, 875 * time.Millisecond, 875 * time.Millisecond, 875 * time.Millisecond, 2125 * time.Millisecond}
 	assert.Equal(t, want, delays[:5])
 }
 
