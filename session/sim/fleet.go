@@ -57,7 +57,7 @@ func childhood(p *plan) time.Duration {
 // plant begins the life of a session.
 func (n *nursery) plant(number int) {
 	w, c := n.engine.client(number)
-	n.engine.setUp(w, c, number)
+	n.engine.setUp(c, number)
 	c.home, c.way = n.engine.plan.common, uint8(number%n.ways)
 	if c.home < 0 {
 		c.home = int16(number / n.ways)
@@ -94,7 +94,7 @@ func (n *nursery) check() error {
 }
 
 // setUp gives a client what it needs before it has a mind.
-func (e *engine) setUp(w *shard, c *client, number int) {
+func (e *engine) setUp(c *client, number int) {
 	*c = client{
 		number: uint32(number), slot: uint32(number % e.per), queued: -1,
 		nature: newDice(e.plan.Seed, number, forNature), jitter: newDice(e.plan.Seed, number, forJitter),
@@ -116,7 +116,7 @@ func (e *engine) populate(n *nursery) {
 
 // settleIn makes one client. Its clock is up to a second ahead of the others'.
 func (e *engine) settleIn(n *nursery, w *shard, c *client, number int) {
-	e.setUp(w, c, number)
+	e.setUp(c, number)
 	c.home = e.plan.home(c.nature.float())
 	c.way = uint8(c.nature.float() * float64(len(e.plan.ways)))
 	c.now = time.Duration(c.nature.float() * float64(preroll))
