@@ -26,12 +26,16 @@ var mayImport = map[string][]string{
 	"/session/sim": {
 		"/policy/status", "/policy", "/health", "/observer", "/session", "/session/internal/machine", "/session/internal/expose",
 	},
+	"/session/internal/chaos": {
+		"/policy/status", "/policy", "/health", "/observer", "/session/internal/machine", "/session", "/session/sessiontest",
+	},
 	"/session/sessiontest": {"/policy/status", "/policy", "/health", "/observer", "/session"},
 }
 
 // mayRequire lists what else they may import from outside the standard library.
 var mayRequire = map[string][]string{
 	"/policy":                   {"github.com/cenkalti/backoff/v4"},
+	"/session/internal/chaos":   {"github.com/cenkalti/backoff/v4"},
 	"/session/internal/machine": {"github.com/looplab/fsm"},
 }
 

@@ -1,0 +1,336 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session"
+	"github.com/holdfast-go/holdfast/session/sessiontest"
+)
+
+// NewSession makes the session that a script is played to: session.New, or
+// something that was broken on purpose.
+type NewSession func(session.Config) (*session.Session, error)
+
+// shell plays a script to a session in fake time. One goroutine does the steps,
+// one after the other; those of the same moment run at the same time.
+type shell struct {
+	script *Script
+	s      *Settings
+	server *server
+	sess   *session.Session
+	rec    sessiontest.Recorder
+	birth  time.Time
+	panics atomic.Bool // the second observer does, at the next event
+
+	steps   sync.WaitGroup // deeds that run at the same time
+	waiting sync.WaitGroup // methods of the session that have not returned
+	pending atomic.Int32   // and how many these are
+	started atomic.Bool
+	bytes   atomic.Uint64 // total of the samples
+}
+
+// observerGrace is the default of session.Config.
+const observerGrace = 2 * time.Second
+
+// CheckRuntime plays a script to a session in a bubble of its own and holds that to
+// the guarantees. A goroutine that is left behind is a fault, too. Coverage may be
+// nil. It must not be called inside a bubble.
+func CheckRuntime(t *testing.T, s *Script, make NewSession, cover *Coverage) (trace Trace) {
+	defer func() {
+		if p := recover(); p != nil && trace.Broken == nil {
+			trace.Broken = &Violation{Rule: ruleLeftovers, Text: fmt.Sprint(p)}
+		}
+	}()
+	synctest.Test(t, func(*testing.T) { trace = playSeed(s.Seed, s, make) })
+	if cover != nil {
+		cover.Lived(s, trace.Events)
+	}
+	return trace
+}
+
+// playSeed has the seed as an argument so that it shows in a goroutine trace.
+//
+//go:noinline
+func playSeed(seed uint64, s *Script, make NewSession) Trace {
+	t := playRuntime(s, make)
+	if seed != s.Seed {
+		panic("chaos: another script")
+	}
+	return t
+}
+
+func playRuntime(s *Script, make NewSession) Trace {
+	r := &shell{script: s, s: &s.Settings, server: newServer(s), birth: time.Now()}
+	random := dice(s.Seed ^ 0x5eed)
+	cfg := s.Settings.session(r.server, random.float, &r.rec, observer.Func(r.observe))
+	r.server.equip(&cfg)
+	sess, err := make(cfg)
+	if err != nil {
+		return Trace{Broken: &Violation{Rule: ruleDefined, Text: err.Error()}}
+	}
+	r.sess = sess
+	r.play()
+	r.finish()
+	return r.verdict()
+}
+
+// observe is the second observer: slow, or worse.
+func (r *shell) observe(observer.Event) {
+	if r.panics.CompareAndSwap(true, false) {
+		panic("chaos")
+	}
+	if r.s.Slow > 0 {
+		time.Sleep(time.Duration(r.s.Slow))
+	}
+}
+
+func (r *shell) play() {
+	for i := range r.script.Steps {
+		s := &r.script.Steps[i]
+		time.Sleep(time.Duration(s.At) - time.Since(r.birth))
+		if alone := i+1 >= len(r.script.Steps) || r.script.Steps[i+1].At > s.At; alone {
+			r.step(s)
+			r.steps.Wait()
+			continue
+		}
+		r.steps.Add(1)
+		go func() {
+			defer r.steps.Done()
+			r.step(s)
+		}()
+	}
+	r.steps.Wait()
+	r.end()
+}
+
+// step does a step of the script.
+func (r *shell) step(s *Step) {
+	switch s.Do {
+	case Start:
+		r.start()
+	case Stop, StopWith:
+		r.stop(s.Do == StopWith)
+	case Fault:
+		r.panics.Store(true)
+		r.sess.Hint(session.Woke)
+	case Sleep:
+		r.sess.Hint(session.Woke) // both clocks of a bubble run together
+	case Stall:
+	case Hint:
+		r.sess.Hint(s.Hint)
+	case Update:
+		_ = r.sess.Update(session.Change{Renegotiate: s.Renegotiate, ViewOnly: s.ViewOnly})
+	case Promote:
+		r.call(func(ctx context.Context) error { return r.sess.Promote(ctx, session.Credentials{Token: "primary"}) })
+	case Demote:
+		r.call(r.sess.Demote)
+	case Reconnect:
+		_ = r.sess.Reconnect(errReason)
+	default:
+		if socket := r.server.newest(s.Back); socket != nil {
+			r.onLink(socket, s)
+		}
+	}
+}
+
+// onLink does a step that concerns a link.
+func (r *shell) onLink(l *socket, s *Step) {
+	switch s.Do {
+	case Report:
+		l.r.Status(s.Status)
+	case Close:
+		if s.Status.IsZero() {
+			l.r.Closed(s.Layer, nil)
+		} else {
+			l.r.Closed(s.Layer, s.Status)
+		}
+	case Doubt:
+		l.r.Doubt(s.Layer, errReason)
+	case Samples:
+		go r.samples(l, s)
+	case Hear:
+		l.r.Alive(s.Layer)
+	case Declare:
+		l.r.Expect(s.Expect)
+	case Present:
+		l.r.Present()
+	case StrayPong:
+		l.r.Pong(1 << 40)
+	case Silence:
+		l.silence(s.Layers)
+	case CannotPing:
+		r.server.mu.Lock()
+		l.mutters = true
+		r.server.mu.Unlock()
+	}
+}
+
+func (r *shell) samples(l *socket, s *Step) {
+	for range s.Times {
+		if s.Flowing {
+			r.bytes.Add(4000)
+		}
+		l.r.Sample(sampleOf(s, r.bytes.Load()))
+		time.Sleep(time.Second)
+	}
+}
+
+// call runs a method of the session that waits, in its own time.
+func (r *shell) call(f func(context.Context) error) {
+	r.pending.Add(1)
+	r.waiting.Add(1)
+	go func() {
+		defer r.waiting.Done()
+		defer r.pending.Add(-1)
+		_ = f(context.Background())
+	}()
+}
+
+// start begins the session, by Start or by Run.
+func (r *shell) start() {
+	if r.started.Swap(true) {
+		return
+	}
+	if r.script.Seed%2 == 0 {
+		r.call(r.sess.Run)
+	} else {
+		r.call(r.sess.Start)
+	}
+	r.call(r.sess.WaitConnected)
+}
+
+// stop ends the session, which must not take longer than it may.
+func (r *shell) stop(with bool) {
+	if with {
+		r.sess.StopWith(errReason)
+	} else {
+		r.sess.Stop()
+	}
+	r.server.mu.Lock()
+	r.server.stopped = true
+	r.server.mu.Unlock()
+	go func() {
+		if !r.ends(time.Duration(r.s.CloseGrace) + observerGrace) {
+			r.server.complain(ruleInTime, "Done is not closed after the close grace and the observer grace, in %s", r.sess.State())
+		}
+	}()
+}
+
+// ends waits for the end, for so long, and for what is due at that very moment.
+func (r *shell) ends(within time.Duration) bool {
+	timer := time.NewTimer(within + 1)
+	defer timer.Stop()
+	select {
+	case <-r.sess.Done():
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// end is what happens after the last step.
+func (r *shell) end() {
+	time.Sleep(rest)
+	if r.script.End == Leaves {
+		r.stop(false)
+		return
+	}
+	r.server.leave()
+	limit, ok := r.s.endsWithin()
+	if !ok || r.sess.State() == session.StateIdle {
+		time.Sleep(patience)
+		r.stop(false)
+		return
+	}
+	if !r.ends(limit + observerGrace) {
+		r.server.complain(ruleEnds, "the server has been gone for %s, in %s", limit, r.sess.State())
+		r.stop(false)
+	}
+}
+
+// finish waits for the end, and for what may still come back afterwards.
+func (r *shell) finish() {
+	if !r.ends(time.Duration(r.s.CloseGrace) + observerGrace) {
+		r.server.complain(ruleInTime, "no end, in %s", r.sess.State())
+	}
+	r.server.mu.Lock()
+	r.server.stopped, r.server.done = true, true
+	r.server.mu.Unlock()
+	r.afterwards()
+	close(r.server.release)
+	time.Sleep(2 * time.Minute)
+	synctest.Wait()
+	if n := r.pending.Load(); n > 0 {
+		r.server.complain(ruleAnswer, "%d methods of the session have not returned", n)
+	}
+	r.server.left()
+}
+
+// afterwards checks what the methods say at the end.
+func (r *shell) afterwards() {
+	var end *session.Error
+	stopped, told := sessiontest.Last[observer.Stopped](&r.rec)
+	_, attached := r.sess.Attached()
+	switch err := r.sess.Err(); {
+	case !errors.As(err, &end) || !told:
+		r.server.complain(ruleView, "Done is closed; Err is %v, Stopped was told: %t", err, told)
+	case end.Status.Code != stopped.Status.Code || end.Initiator != stopped.Initiator:
+		r.server.complain(ruleView, "Err is %v, Stopped says %v", err, stopped.Status)
+	case r.sess.State() != session.StateStopped:
+		r.server.complain(ruleView, "Done is closed, in %s", r.sess.State())
+	case attached == nil, r.sess.Update(session.Change{Renegotiate: true}) == nil, r.sess.Reconnect(nil) == nil,
+		r.sess.Promote(context.Background(), session.Credentials{}) == nil, r.sess.WaitConnected(context.Background()) == nil:
+		r.server.complain(ruleView, "a method works after the end")
+	}
+	r.sess.Hint(session.NetworkUp)
+	r.sess.Stop()
+}
+
+// verdict is what was broken in the whole life.
+func (r *shell) verdict() Trace {
+	t := Trace{Events: r.rec.Events()}
+	r.server.mu.Lock()
+	t.Broken = r.server.broken
+	for to, n := range r.server.calls {
+		t.Inputs += n
+		_ = to
+	}
+	r.server.mu.Unlock()
+	for _, check := range []func([]observer.Event) *Violation{checkEvents, r.budget, r.codes} {
+		if t.Broken == nil {
+			t.Broken = check(t.Events)
+		}
+	}
+	return t
+}
+
+// budget holds the events to the budget (G9).
+func (r *shell) budget(events []observer.Event) *Violation {
+	a := account{s: r.s}
+	for _, e := range events {
+		if rule, text := a.hears(e); rule != "" {
+			return &Violation{Rule: rule, At: e.Head().Elapsed, Text: text}
+		}
+	}
+	return nil
+}
+
+// codes: G7.
+func (r *shell) codes(events []observer.Event) *Violation {
+	for _, e := range events {
+		stopped, is := e.(observer.Stopped)
+		if is && stopped.Status.Code.Told() != status.ToldStop {
+			return &Violation{Rule: ruleCodes, At: e.Head().Elapsed, Text: "Stopped tells " + stopped.Status.Code.String()}
+		}
+	}
+	return nil
+}
