@@ -29,6 +29,9 @@ type Outage struct {
 	// CloseCode is the code with which the process says goodbye, such as 1001 or 1012;
 	// 0: none, as when it crashes.
 	CloseCode int
+	// Answer is the HTTP status with which something in front of the process answers
+	// meanwhile, such as 502; 0: connections are refused.
+	Answer int
 	// KeepSessions says that sessions and their media are in the care of other processes:
 	// media goes on, and a resume is enough.
 	KeepSessions bool
@@ -107,21 +110,28 @@ func (f Restart) outage() Outage {
 }
 
 func (f Outage) validate(field string) error {
+	errs := []error{lasts(field, f), httpStatus(field+".Answer", f.Answer)}
 	if f.CloseCode != 0 && (f.CloseCode < 1000 || f.CloseCode > 4999) {
-		return errors.Join(lasts(field, f), fmt.Errorf("sim: %s.CloseCode is %d: it must be from 1000 to 4999, or 0 for none", field, f.CloseCode))
+		errs = append(errs, fmt.Errorf("sim: %s.CloseCode is %d: it must be from 1000 to 4999, or 0 for none", field, f.CloseCode))
 	}
-	return lasts(field, f)
+	return errors.Join(errs...)
+}
+
+// httpStatus checks one that turns clients away.
+func httpStatus(field string, code int) error {
+	if code == 0 || code >= 400 && code <= 599 {
+		return nil
+	}
+	return fmt.Errorf("sim: %s is %d: it must be an HTTP status from 400 to 599, or 0 for the default", field, code)
 }
 
 func (f Restart) validate(field string) error   { return lasts(field, f) }
 func (f BlackHole) validate(field string) error { return lasts(field, f) }
 
 func (f Refusals) validate(field string) error {
-	errs := []error{lasts(field, f), notNegative(field+".RetryAfter.Constant", f.RetryAfter.Constant)}
-	if f.Status != 0 && (f.Status < 400 || f.Status > 599) {
-		errs = append(errs, fmt.Errorf("sim: %s.Status is %d: it must be an HTTP status from 400 to 599, or 0", field, f.Status))
-	}
-	return errors.Join(errs...)
+	return errors.Join(
+		lasts(field, f), httpStatus(field+".Status", f.Status), notNegative(field+".RetryAfter.Constant", f.RetryAfter.Constant),
+	)
 }
 
 func (f Drain) validate(field string) error {

@@ -47,6 +47,7 @@ type place struct {
 type stretch struct {
 	from, to   time.Duration
 	code       int // of the close frame, or of the refusal
+	answer     int // of what is in front of the server
 	keeps      bool
 	retryAfter RetryAfter
 	moveTo     int16 // the place, -1: none
@@ -71,12 +72,13 @@ func newPlan(s Scenario) *plan {
 	return p
 }
 
-// measure works out the delays.
+// measure works out the delays. There are fewer with many servers, as a session grows
+// up for each of them.
 func (p *plan) measure() {
-	const most = 64
+	most := min(max(2048/len(p.places), 4), 64)
 	p.unit = never
 	for i := range most {
-		way := max(p.Network.Latency((float64(i)+0.5)/most), time.Millisecond)
+		way := max(p.Network.Latency((float64(i)+0.5)/float64(most)), time.Millisecond)
 		if n := len(p.ways); n == 0 || p.ways[n-1] != way {
 			p.ways = append(p.ways, way)
 		}
@@ -101,7 +103,7 @@ func (p *plan) at(server string, f func(l *place)) {
 }
 
 func (f Outage) enter(p *plan, s stretch) {
-	s.code, s.keeps = f.CloseCode, f.KeepSessions
+	s.code, s.keeps, s.answer = f.CloseCode, f.KeepSessions, f.Answer
 	p.at(f.Server, func(l *place) { l.outages = append(l.outages, s) })
 }
 

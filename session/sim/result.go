@@ -48,8 +48,8 @@ type Attempts struct {
 	Unanswered int `json:"unanswered"`
 	// Forgotten are resumes of sessions that a running server does not have any more.
 	Forgotten int `json:"forgotten"`
-	// Unreachable were refused by the machine of a server that is gone, or broke with
-	// it.
+	// Unreachable were refused by the machine of a server that is gone, or by what is in
+	// front of it, or broke with it.
 	Unreachable int `json:"unreachable"`
 	// Lost have reached no server.
 	Lost int `json:"lost"`

@@ -100,7 +100,8 @@ func (s *Scenario) lastFault() (end time.Duration) {
 const (
 	maxClients = 10_000_000
 	maxServers = 1000
-	maxFor     = 31 * 24 * time.Hour
+	maxFor     = 7 * 24 * time.Hour
+	maxBins    = 20_000_000 // of all servers
 )
 
 // Validate reports everything that is wrong with a scenario, naming each field. Run
@@ -126,7 +127,11 @@ func (s *Scenario) validateSize() error {
 		errs = append(errs, fmt.Errorf("sim: Servers has %d: there may be %d", len(s.Servers), maxServers))
 	}
 	if s.For < 0 || s.For > maxFor {
-		errs = append(errs, fmt.Errorf("sim: For is %s: it must be from 0, for the default, to 31 days", s.For))
+		errs = append(errs, fmt.Errorf("sim: For is %s: it must be from 0, for the default, to 7 days", s.For))
+	}
+	if e := s.Effective(); int64(len(e.Servers))*int64(e.For/binWidth) > maxBins {
+		errs = append(errs, fmt.Errorf("sim: For is %s: that is too long for %d servers, all in all it must not exceed %s",
+			e.For, len(e.Servers), maxBins*binWidth))
 	}
 	if s.Step < 0 || s.Step%binWidth != 0 {
 		errs = append(errs, fmt.Errorf("sim: Step is %s: it must be a multiple of %s, or 0 for 1 s", s.Step, binWidth))

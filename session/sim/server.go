@@ -61,7 +61,7 @@ type RetryAfter struct {
 	Ticket bool
 }
 
-// second is how an HTTP header tells a time to wait: in whole ones.
+// wholeSeconds is how an HTTP header tells a time to wait: in whole ones.
 func wholeSeconds(d time.Duration) time.Duration {
 	return (d + time.Second - 1) / time.Second * time.Second
 }
@@ -94,7 +94,9 @@ func fillCost(cost *float64, standard float64) {
 }
 
 func (s *Server) validate(field string) error {
-	errs := []error{notNegative(field+".RetryAfter.Constant", s.RetryAfter.Constant)}
+	errs := []error{
+		notNegative(field+".RetryAfter.Constant", s.RetryAfter.Constant), httpStatus(field+".RefuseWith", s.RefuseWith),
+	}
 	if !(s.JoinsPerSecond >= 0 && s.JoinsPerSecond <= 1e9) {
 		errs = append(errs, fmt.Errorf("sim: %s.JoinsPerSecond is %v: it must be from 0, for no limit, to 1e9", field, s.JoinsPerSecond))
 	}
@@ -103,9 +105,6 @@ func (s *Server) validate(field string) error {
 	}
 	if s.Overload != Refuse && s.Overload != Drop {
 		errs = append(errs, fmt.Errorf("sim: %s.Overload is %d: it must be Refuse or Drop", field, s.Overload))
-	}
-	if s.RefuseWith != 0 && (s.RefuseWith < 400 || s.RefuseWith > 599) {
-		errs = append(errs, fmt.Errorf("sim: %s.RefuseWith is %d: it must be an HTTP status from 400 to 599, or 0 for 503", field, s.RefuseWith))
 	}
 	if !(s.RefusalCost >= 0 && s.RefusalCost <= 1) {
 		errs = append(errs, fmt.Errorf("sim: %s.RefusalCost is %v: it must be from 0 to 1 joins", field, s.RefusalCost))

@@ -96,7 +96,7 @@ func (c *client) try(w *shard, level policy.Level, server int16, media bool) {
 	switch {
 	case c.awayUntil > c.now && c.hints:
 		c.meets(w, c.now, lost)
-		c.answer(c.now, offline)
+		c.answer(c.now, offline, 0)
 	case level == policy.RestartMedia:
 		c.send(asks, c.now, 0)
 	default:
@@ -129,9 +129,10 @@ func (c *client) dial(w *shard, e event) {
 		return
 	}
 	way := c.delay(w, c.attempt.server)
-	if there := c.now + way; w.plan.places[c.attempt.server].down(there) {
+	there := c.now + way
+	if outage, down := at(w.plan.places[c.attempt.server].outages, there); down && outage.answer == 0 {
 		c.meets(w, there, dead)
-		c.answer(there+way, unreachable)
+		c.answer(there+way, unreachable, 0)
 		return
 	}
 	c.attempt.dialed = c.now
@@ -146,9 +147,14 @@ func (c *client) ask(w *shard, e event) {
 		return
 	}
 	place, there := &w.plan.places[a.server], c.now+way
+	if outage, down := at(place.outages, there); down && outage.answer != 0 && !inside {
+		c.meets(w, there, dead)
+		c.answer(there+way, refused, outage.answer)
+		return
+	}
 	if _, breaks := place.breaks(a.dialed, there); breaks && !inside {
 		c.meets(w, there, dead)
-		c.answer(there+way, broken)
+		c.answer(there+way, broken, 0)
 		return
 	}
 	c.waits++
@@ -192,8 +198,8 @@ func (c *client) rest(w *shard, way time.Duration) time.Duration {
 }
 
 // answer enters the end of the running attempt.
-func (c *client) answer(at time.Duration, how uint8) {
-	c.agenda.put(event{at: at, kind: answered, epoch: c.attempt.number, what: how, server: -1})
+func (c *client) answer(at time.Duration, how uint8, code int) {
+	c.agenda.put(event{at: at, kind: answered, epoch: c.attempt.number, what: how, code: int16(code), server: -1})
 }
 
 // abandon gives up the running attempt. A request that is on its way arrives all the
