@@ -116,16 +116,17 @@ func (a *account) connected(e observer.Connected, now time.Duration) {
 	a.stable = now + time.Duration(a.s.StableAfter)
 }
 
-// stopped checks that a session which gives up has used up its budget.
+// stopped checks that a session which gives up has used up its budget. Stopped comes
+// up to a close grace after the decision, so it may be late by that, and not be
+// noticed.
 func (a *account) stopped(e observer.Stopped, now time.Duration) (rule, text string) {
 	if e.Initiator != observer.ByPolicy {
 		return "", ""
 	}
 	a.begin(now) // of the loss that it has not even tried to recover from
-	over := now  // Stopped may come a close grace after the decision, never before it
 	switch e.Decision.Refusal {
 	case policy.RefusedElapsed:
-		if end, limited := a.end(); !limited || over < end {
+		if end, limited := a.end(); !limited || now < end {
 			return ruleGiveUp, "gives up before the budget of time is over"
 		}
 	case policy.RefusedAttempts:
@@ -136,7 +137,7 @@ func (a *account) stopped(e observer.Stopped, now time.Duration) (rule, text str
 			return ruleGiveUp, "gives up before the budget of attempts is over"
 		}
 	case policy.RefusedIdle:
-		if a.s.Idle < 0 || a.living && over < a.alive+time.Duration(a.s.Idle)+a.granted {
+		if a.s.Idle < 0 || a.living && now < a.alive+time.Duration(a.s.Idle)+a.granted {
 			return ruleGiveUp, "gives up before the other side was silent for so long"
 		}
 	default:

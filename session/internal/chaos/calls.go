@@ -141,8 +141,6 @@ func (c *core) keysDo() bool {
 	return c.keys.held && c.keys.until > 0 && c.keys.until-c.now.Mono >= time.Duration(c.s.ConnectTimeout)
 }
 
-func (c *core) cfgMargin() time.Duration { return time.Duration(c.s.ConnectTimeout) }
-
 func (c *core) due(i int, after time.Duration) {
 	c.queue.put(arrival{at: c.now.Mono + after, what: aCall, index: i, id: c.calls[i].turn})
 }

@@ -29,7 +29,8 @@ type Trace struct {
 	Broken *Violation
 	Events []observer.Event
 	Inputs int
-	// Effects has a line for each input and each effect, if that was asked for.
+	// Inputs counts what the core was handed, or the calls of a session. Effects has a
+	// line for each input and each effect, if that was asked for.
 	Effects []string
 }
 

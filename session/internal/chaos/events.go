@@ -25,6 +25,11 @@ func (c *complaints) Error(args ...any) { c.list = append(c.list, fmt.Sprint(arg
 func checkEvents(events []observer.Event) *Violation {
 	var c complaints
 	sessiontest.CheckEvents(&c, events)
+	return c.violation(events)
+}
+
+// violation is the first complaint.
+func (c *complaints) violation(events []observer.Event) *Violation {
 	if len(c.list) == 0 {
 		return nil
 	}

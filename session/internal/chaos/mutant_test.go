@@ -238,7 +238,7 @@ func TestSeededBugsAreFound(t *testing.T) {
 			bad, broken, cover := Hunt(Range{Count: 20_000}, nil, onThisGoroutine(OnCore(bug.make)))
 			require.NotNil(t, bad, "not found in %d scripts", cover.Scripts)
 			f := FoundInCore(bad, bug.make, broken)
-			t.Logf("found after %d scripts, %s; %d+%d steps and answers, of %d+%d, in %d runs: %s", cover.Scripts, time.Since(begun).Round(time.Millisecond),
+			t.Logf("found after %d scripts, %s; %d+%d steps and answers, of %d+%d, in %d runs: %s", bad.Seed+1, time.Since(begun).Round(time.Millisecond),
 				len(f.Script.Steps), len(f.Script.Answers), len(f.Original.Steps), len(f.Original.Answers), f.Tries, f.Broken.Rule)
 			assert.Contains(t, bug.rules, f.Broken.Rule, f.Broken.Text)
 			assert.LessOrEqual(t, len(f.Script.Steps)+len(f.Script.Answers), 8, "%s", f)

@@ -35,6 +35,7 @@ type shell struct {
 	waiting sync.WaitGroup // methods of the session that have not returned
 	pending atomic.Int32   // and how many these are
 	started atomic.Bool
+	asked   atomic.Bool   // to stop
 	bytes   atomic.Uint64 // total of the samples
 }
 
@@ -100,6 +101,7 @@ func (r *shell) play() {
 		if alone := i+1 >= len(r.script.Steps) || r.script.Steps[i+1].At > s.At; alone {
 			r.step(s)
 			r.steps.Wait()
+			r.view()
 			continue
 		}
 		r.steps.Add(1)
@@ -110,6 +112,19 @@ func (r *shell) play() {
 	}
 	r.steps.Wait()
 	r.end()
+}
+
+// view checks, when everything has come to rest, that the snapshot says what was
+// told.
+func (r *shell) view() {
+	synctest.Wait()
+	snap, told := r.sess.Snapshot(), r.rec.Events()
+	if len(told) == 0 {
+		return
+	}
+	if h := told[len(told)-1].Head(); h.Seq != snap.Seq || h.To != snap.State {
+		r.server.complain(ruleView, "the snapshot is of event %d, in %s; event %d has led to %s", snap.Seq, snap.State, h.Seq, h.To)
+	}
 }
 
 // step does a step of the script.
@@ -210,6 +225,7 @@ func (r *shell) start() {
 
 // stop ends the session, which must not take longer than it may.
 func (r *shell) stop(with bool) {
+	r.asked.Store(true)
 	if with {
 		r.sess.StopWith(errReason)
 	} else {
@@ -287,6 +303,8 @@ func (r *shell) afterwards() {
 		r.server.complain(ruleView, "Err is %v, Stopped says %v", err, stopped.Status)
 	case r.sess.State() != session.StateStopped:
 		r.server.complain(ruleView, "Done is closed, in %s", r.sess.State())
+	case end.Initiator == observer.ByApplication && !r.asked.Load():
+		r.server.complain(ruleReason, "stopped by the application, which has not asked for it")
 	case attached == nil, r.sess.Update(session.Change{Renegotiate: true}) == nil, r.sess.Reconnect(nil) == nil,
 		r.sess.Promote(context.Background(), session.Credentials{}) == nil, r.sess.WaitConnected(context.Background()) == nil:
 		r.server.complain(ruleView, "a method works after the end")
@@ -299,18 +317,21 @@ func (r *shell) afterwards() {
 func (r *shell) verdict() Trace {
 	t := Trace{Events: r.rec.Events()}
 	r.server.mu.Lock()
-	t.Broken = r.server.broken
-	for to, n := range r.server.calls {
-		t.Inputs += n
-		_ = to
-	}
+	t.Broken, t.Inputs = r.server.broken, r.server.asked
 	r.server.mu.Unlock()
-	for _, check := range []func([]observer.Event) *Violation{checkEvents, r.budget, r.codes} {
+	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes} {
 		if t.Broken == nil {
 			t.Broken = check(t.Events)
 		}
 	}
 	return t
+}
+
+// recorded is what the checks of package sessiontest say.
+func (r *shell) recorded(events []observer.Event) *Violation {
+	var c complaints
+	r.rec.Check(&c)
+	return c.violation(events)
 }
 
 // budget holds the events to the budget (G9).

@@ -253,6 +253,3 @@ func (s *Script) last() time.Duration {
 	}
 	return time.Duration(at)
 }
-
-// limited reports whether the session ends by itself when its server is gone.
-func (s *Settings) limited() bool { return s.Elapsed >= 0 || s.Attempts >= 0 }

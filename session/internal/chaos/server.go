@@ -33,7 +33,7 @@ type server struct {
 	given   int             // the number of the last token
 	bad     map[string]bool // tokens that an attempt was told are rejected
 	permits int             // attempts that the limiter has let through and that have not begun
-	calls   map[Call]int
+	asked   int             // how many calls there were
 }
 
 // asking is a call that has not returned.
@@ -46,7 +46,7 @@ type asking struct {
 func newServer(s *Script) *server {
 	return &server{
 		script: s, s: &s.Settings, birth: time.Now(), release: make(chan struct{}), cursor: map[Call]int{},
-		running: map[*asking]bool{}, bad: map[string]bool{}, calls: map[Call]int{},
+		running: map[*asking]bool{}, bad: map[string]bool{},
 	}
 }
 
@@ -68,7 +68,7 @@ func (v *server) begin(ctx context.Context, to Call, epoch uint64) (Answer, *ask
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	a := &asking{to, epoch, ctx}
-	v.calls[to]++
+	v.asked++
 	if live := ctx.Err() == nil; live && to != ToClose && to != ToLeave {
 		if v.stopped {
 			v.breaks(ruleTerminal, "%s begins after Stop, and its context is not cancelled", to)

@@ -101,7 +101,7 @@ func TestFaultsOfTheRuntimeAreFound(t *testing.T) {
 			require.NotNil(t, bad, "not found in %d scripts", cover.Scripts)
 			assert.Contains(t, tt.rules, broken.Rule, broken.Text)
 			f := FoundInRuntime(t, bad, tt.make, broken)
-			t.Logf("found after %d scripts, %s; %d+%d steps and answers, of %d+%d, in %d runs: %s", cover.Scripts, time.Since(begun).Round(time.Millisecond),
+			t.Logf("found after %d scripts, %s; %d+%d steps and answers, of %d+%d, in %d runs: %s", bad.Seed+1, time.Since(begun).Round(time.Millisecond),
 				len(f.Script.Steps), len(f.Script.Answers), len(f.Original.Steps), len(f.Original.Answers), f.Tries, f.Broken.Rule)
 			assert.LessOrEqual(t, len(f.Script.Steps)+len(f.Script.Answers), 8, "%s", f)
 		})
