@@ -1,0 +1,166 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy/status"
+	"github.com/holdfast-go/holdfast/session"
+)
+
+// TestRuntimeDoesTheSame: a real session over a transport with the delays of the
+// simulation goes through the same outage in the same way, to the nanosecond.
+func TestRuntimeDoesTheSame(t *testing.T) {
+	for seed := range uint64(20) {
+		var d diary
+		way := time.Duration(3+seed) * 7 * time.Millisecond
+		length := time.Duration(seed) * 500 * time.Millisecond
+		run(t, Scenario{
+			Seed: seed, Clients: 1, For: time.Minute, watch: d.watch, Network: Network{Latency: Always(way)},
+			Faults: []Fault{Outage{At: time.Second, For: length + 1}},
+		})
+		var simulated []string
+		for _, h := range d.told[0] {
+			simulated = append(simulated, line(h.e, h.at-time.Second))
+		}
+		require.NotEmpty(t, simulated)
+		synctest.Test(t, func(t *testing.T) {
+			assert.Equal(t, simulated, lived(t, seed, way, length+1), "seed %d", seed)
+		})
+	}
+}
+
+// line is what matters of an event.
+func line(e observer.Event, since time.Duration) string {
+	text := fmt.Sprintf("%s %s", since, e.Name())
+	switch e := e.(type) {
+	case observer.AttemptStarted:
+		text += fmt.Sprintf(" %d %s", e.Number, e.Level)
+	case observer.AttemptFailed:
+		text += fmt.Sprintf(" %d refused: %t", e.Number, e.Refused)
+	case observer.RetryScheduled:
+		text += fmt.Sprintf(" %s %s %s", e.Decision.Rule, e.Decision.Level, e.Decision.Delay)
+	}
+	return text
+}
+
+// lived plays the same to a real session, once it has been connected for a while.
+func lived(t *testing.T, seed uint64, way, length time.Duration) (lines []string) {
+	jitter := newDice(seed, 0, forJitter)
+	wire := &wire{way: way, fails: time.Now().Add(2 * time.Minute), back: time.Now().Add(2*time.Minute + length)}
+	var mu sync.Mutex
+	s, err := session.New(session.Config{
+		Transport: wire, Random: jitter.float,
+		Observers: []observer.Observer{listener(func(e observer.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			if since := e.Head().Time.Sub(wire.fails); since >= 0 {
+				lines = append(lines, line(e, since))
+			}
+		})},
+	})
+	require.NoError(t, err)
+	require.NoError(t, s.Start(context.Background()))
+	time.Sleep(3 * time.Minute)
+	synctest.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	go s.Stop()
+	return lines
+}
+
+// listener hears everything.
+type listener func(observer.Event)
+
+func (l listener) Observe(e observer.Event) { l(e) }
+
+// wire is a transport with the delays of the simulation, to a server that is gone from
+// one time to another.
+type wire struct {
+	way         time.Duration
+	fails, back time.Time
+}
+
+func (w *wire) down() bool { return !time.Now().Before(w.fails) && time.Now().Before(w.back) }
+
+// trips lets round trips pass.
+func (w *wire) trips(n int) { time.Sleep(time.Duration(n) * 2 * w.way) }
+
+// dial opens a connection and sends the request, to which the answer is on its way.
+func (w *wire) dial() error {
+	time.Sleep(w.way)
+	if w.down() {
+		time.Sleep(w.way)
+		return fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	}
+	time.Sleep(w.way)
+	w.trips(dialTrips - 1)
+	w.trips(1)
+	return nil
+}
+
+func (w *wire) Connect(_ context.Context, _ session.Attempt, r *session.Reporter) (session.Link, error) {
+	if err := w.dial(); err != nil {
+		return nil, err
+	}
+	w.trips(joinTrips)
+	r.Expect(health.ExpectMedia)
+	l := &wireLink{wire: w, r: r}
+	if time.Now().Before(w.fails) {
+		l.ends = time.AfterFunc(time.Until(w.fails)+w.way, func() { r.Closed(status.LayerSignaling, io.EOF) })
+	}
+	return l, nil
+}
+
+type wireLink struct {
+	*wire
+	r    *session.Reporter
+	ends *time.Timer
+}
+
+func (l *wireLink) Close(context.Context) error {
+	if l.ends != nil {
+		l.ends.Stop()
+	}
+	return nil
+}
+
+func (l *wireLink) Ping(_ context.Context, id uint64) error {
+	l.answer(func() { l.r.Pong(id) })
+	return nil
+}
+
+func (l *wireLink) ProbeMedia(_ context.Context, id uint64) error {
+	l.answer(func() { l.r.Probed(id) })
+	return nil
+}
+
+func (l *wireLink) answer(f func()) {
+	if !l.down() {
+		time.AfterFunc(2*l.way, f)
+	}
+}
+
+func (l *wireLink) RestartMedia(context.Context, session.Attempt) error {
+	l.trips(1 + restartTrips)
+	return nil
+}
+
+// Resume finds nobody or, afterwards, a server that does not know the session.
+func (l *wireLink) Resume(context.Context, session.Attempt) error {
+	if err := l.dial(); err != nil {
+		return err
+	}
+	return session.ErrRefused
+}
