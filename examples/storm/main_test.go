@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// command runs the command, and gives standard output and standard error.
+func command(args ...string) (stdout, stderr string, err error) {
+	var out, log strings.Builder
+	err = run(context.Background(), args, &out, &log)
+	return out.String(), log.String(), err
+}
+
+// golden compares with a file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), got, "go test ./storm -update writes it anew")
+}
+
+// TestGolden: the same seed gives the same report. It is one on schedules, which do not
+// change with what a session decides.
+func TestGolden(t *testing.T) {
+	for name, args := range map[string]string{
+		"alone.golden":   "-policy nats.go",
+		"compare.golden": "-policy centrifuge-go,nats.go,signalr -overload drop -seed 2",
+		"compare.md":     "-policy centrifuge-go,nats.go,signalr -markdown -kind crash",
+	} {
+		stdout, stderr, err := command(append([]string{"-clients", "1000"}, strings.Fields(args)...)...)
+		require.NoError(t, err)
+		assert.Contains(t, stderr, "simulated 185 s in")
+		golden(t, name, stdout)
+	}
+}
+
+// TestOurs: with default settings a small fleet is back soon after the ideal, nobody
+// gives up, and few are refused; the reference's schedule has far more refused.
+func TestOurs(t *testing.T) {
+	stdout, _, err := command("-clients", "1000", "-policy", "ours,reference", "-json")
+	require.NoError(t, err)
+	var r report
+	require.NoError(t, json.Unmarshal([]byte(stdout), &r))
+	ours, reference := r.Results[0], r.Results[1]
+	ratio, ok := ours.ratio()
+	assert.True(t, ok)
+	assert.Less(t, ratio, 1.25, "1.15 but for the chance in a fleet as small as this")
+	assert.Zero(t, ours.Fleet.Summary.GaveUp)
+	assert.Less(t, r.refused(ours), 3.5, "2 but for the same")
+	assert.Less(t, r.refused(ours), r.refused(reference)/3)
+	assert.Equal(t, 80*time.Second, ours.Ideal)
+}
+
+// TestJSON is one document with everything, and the same for the same seed.
+func TestJSON(t *testing.T) {
+	args := []string{"-clients", "100", "-policy", "ours,nats.go", "-json", "-seed", "7"}
+	one, _, err := command(args...)
+	require.NoError(t, err)
+	var r report
+	require.NoError(t, json.Unmarshal([]byte(one), &r))
+	assert.Equal(t, storm{100, 2, 30 * time.Second, 185 * time.Second, 7, "restart", "refuse", 10 * time.Second}, r.Storm)
+	require.Len(t, r.Results, 2)
+	assert.Nil(t, r.Results[0].Library)
+	assert.Equal(t, "850f889c", r.Results[1].Library.Commit)
+	for _, x := range r.Results {
+		assert.Len(t, x.Fleet.Series, 186)
+		assert.Equal(t, 100, x.Fleet.Summary.Hit)
+		assert.Equal(t, 80*time.Second, x.Ideal)
+	}
+	again, _, err := command(args...)
+	require.NoError(t, err)
+	assert.Equal(t, one, again)
+	other, _, err := command(append(args, "-seed", "8")...)
+	require.NoError(t, err)
+	assert.NotEqual(t, one, other)
+}
+
+// TestSVG: the picture is written, and the path told, unless standard output is JSON.
+func TestSVG(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	dir, err := os.Getwd() // as the system says it
+	require.NoError(t, err)
+	stdout, _, err := command("-clients", "50", "-svg", "storm.svg")
+	require.NoError(t, err)
+	assert.True(t, strings.HasSuffix(stdout, "\n\n"+filepath.Join(dir, "storm.svg")+"\n"), stdout)
+	svg, err := os.ReadFile("storm.svg")
+	require.NoError(t, err)
+	assert.Equal(t, "svg", elements(t, svg)[0].name)
+	stdout, stderr, err := command("-clients", "50", "-json", "-svg", "other.svg")
+	require.NoError(t, err)
+	assert.True(t, json.Valid([]byte(stdout)))
+	assert.Contains(t, stderr, filepath.Join(dir, "other.svg"))
+	assert.FileExists(t, "other.svg")
+}
+
+// TestSVGErrors: a file that cannot be written is told of before the simulation.
+func TestSVGErrors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "missing", "storm.svg")
+	stdout, stderr, err := command("-clients", "50", "-svg", path)
+	require.ErrorContains(t, err, "missing")
+	assert.Empty(t, stdout)
+	assert.NotContains(t, stderr, "simulated")
+}
+
+func TestUnknownPolicy(t *testing.T) {
+	stdout, stderr, err := command("-policy", "nobody")
+	require.ErrorContains(t, err, "choose from all, ours, reference, ")
+	assert.Empty(t, stdout+stderr)
+}
+
+func TestList(t *testing.T) {
+	stdout, _, err := command("-list")
+	require.NoError(t, err)
+	for _, c := range contestants(known(t)) {
+		assert.Contains(t, stdout, "\n"+c.name+"  ")
+	}
+	assert.Contains(t, stdout, "signalr (ts)")
+	assert.Contains(t, stdout, "(mediasoup-client)")
+}
+
+// TestInterrupted: Ctrl-C ends a simulation at once, with no report.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var out strings.Builder
+	err := run(ctx, []string{"-clients", "1000"}, &out, io.Discard)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Empty(t, out.String())
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/holdfast-go/holdfast/session/sim"
+)
+
+// played simulates a storm of a hundred clients, changed by args.
+func played(t *testing.T, args ...string) report {
+	t.Helper()
+	o, stderr, err := parsed(append([]string{"-clients", "100", "-outage", "10s"}, args...)...)
+	require.NoError(t, err, stderr)
+	chosen, err := choose(known(t), o.policies)
+	require.NoError(t, err)
+	r, err := simulate(context.Background(), o.storm, chosen, newProgress(io.Discard))
+	require.NoError(t, err)
+	return r
+}
+
+// TestKinds: each fault does what its name says, at its time.
+func TestKinds(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			r := played(t, "-kind", k.name)
+			s := r.Results[0].Fleet.Summary
+			assert.Equal(t, calm, s.Begin)
+			assert.Equal(t, 10*time.Second, s.Outage)
+			assert.Zero(t, s.GaveUp)
+			assert.NotEqual(t, sim.Never, s.Back100)
+			assert.GreaterOrEqual(t, s.Hit, 99)
+			assert.Contains(t, r.Storm.String(), "10 s")
+		})
+	}
+}
+
+// TestIdeal: who can come back meanwhile does not have to wait for the end.
+func TestIdeal(t *testing.T) {
+	assert.Equal(t, 60*time.Second, played(t, "-kind", "restart").Results[0].Ideal)
+	assert.InDelta(t, 50, played(t, "-kind", "drain").Results[0].Ideal.Seconds(), 0.5)
+	assert.Equal(t, 10*time.Second, played(t, "-kind", "drain", "-capacity", "100").Results[0].Ideal)
+}
+
+// TestOverloads: what a server does with more than it can take shows in the fates of
+// the attempts, and in what it asks for.
+func TestOverloads(t *testing.T) {
+	for _, o := range overloads {
+		r := played(t, "-overload", o.name, "-policy", "reference")
+		a := r.Results[0].Fleet.Summary.Attempts
+		assert.Equal(t, o.name == "drop", a.Unanswered > 0, o.name)
+		assert.Equal(t, o.name != "drop", a.Refused > 0, o.name)
+		assert.Contains(t, r.Storm.String(), o.story)
+	}
+	for args, want := range map[string]sim.RetryAfter{
+		"refuse":                       {},
+		"drop":                         {},
+		"retry-after":                  {Constant: 10 * time.Second},
+		"retry-after -retry-after 20s": {Constant: 20 * time.Second},
+		"ticket -retry-after 20s":      {Ticket: true},
+	} {
+		o, _, err := parsed(append([]string{"-overload"}, strings.Fields(args)...)...)
+		require.NoError(t, err)
+		s, err := o.scenario()
+		require.NoError(t, err)
+		assert.Equal(t, want, s.Servers[0].RetryAfter, args)
+	}
+}
+
+func TestStory(t *testing.T) {
+	for _, tt := range []struct{ kind, overload, want string }{
+		{"restart", "refuse", "1,000,000 clients lose their server, which closes with 1012 and is gone for 10 s; then it takes 20,000 joins a second and refuses more with 503"},
+		{"drain", "drop", "1,000,000 clients are told one by one to go away and come back, within 10 s; the server takes 20,000 joins a second and does not answer more"},
+		{"offline", "retry-after", "1,000,000 clients lose their own network for 10 s; their server takes 20,000 joins a second and refuses more, with Retry-After: 10 s"},
+	} {
+		o, _, err := parsed("-clients", "1000000", "-outage", "10s", "-kind", tt.kind, "-overload", tt.overload)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, o.storm.String())
+	}
+}
