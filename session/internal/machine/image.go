@@ -18,6 +18,7 @@ import (
 var stateForm = &image.Form{
 	Skip: []string{
 		"machine.Machine.cfg", "machine.Machine.table", "machine.Machine.effects",
+		"machine.Machine.imaged",
 		"machine.custom.name", "machine.custom.where", "machine.custom.reconnect",
 		"policy.Retries.budget", "policy.AdaptiveJitter.Short", "policy.AdaptiveJitter.Long",
 		"policy.AdaptiveJitter.Spread", "policy.AdaptiveJitter.Cap", "policy.AdaptiveJitter.Random",
@@ -52,7 +53,7 @@ func (m *Machine) Image(hide image.Scrub) ([]byte, error) {
 		return nil, errBetween
 	}
 	plain := *m
-	if m.trouble == calm {
+	if reflect.ValueOf(m.trouble).Elem().IsZero() {
 		plain.trouble = nil
 	}
 	return stateForm.Encode(&plain, hide)
@@ -69,8 +70,8 @@ func Restore(cfg *Config, data []byte) (*Machine, error) {
 	if err := stateForm.Decode(data, m); err != nil {
 		return nil, err
 	}
-	if m.trouble == nil {
-		m.trouble = calm
+	if m.imaged = true; m.trouble == nil {
+		m.trouble = m.calmed()
 	}
 	if n := len(cfg.Health.Custom); n > 0 && (m.quality == nil || len(m.quality.custom) != n) {
 		return nil, errors.New("the custom health policies are not those of the config")

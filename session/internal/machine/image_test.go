@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/health"
+	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session/internal/image"
@@ -182,4 +185,57 @@ func TestImageErrors(t *testing.T) {
 	listening(false)(cfg)
 	_, err := Restore(cfg, []byte(`{}`))
 	assert.ErrorContains(t, err, "custom health policies")
+}
+
+// TestRestoreOfNonsense: whatever numbers an image has, the machine made from it ends
+// every input, if only in a panic.
+func TestRestoreOfNonsense(t *testing.T) {
+	onlyWithoutRace(t)
+	cfg := playerConfigs(1)[0]
+	p := player{w: newWorld(cfg), pick: rand.New(rand.NewPCG(3, 4)).IntN}
+	number := regexp.MustCompile(`-?[0-9]+([.e][0-9e.-]*)?|true|false`)
+	tried, refused, panicked := 0, 0, 0
+	for i := range 300 {
+		at, in := p.next()
+		_, err := p.w.step(at, in)
+		require.NoError(t, err)
+		if i%25 != 0 || p.w.m.state == observer.StateStopped {
+			continue
+		}
+		data, err := p.w.m.Image(image.Scrub{})
+		require.NoError(t, err)
+		for _, at := range number.FindAllIndex(data, -1) {
+			for _, n := range []string{"0", "1", "-1", "255", "9223372036854775807", "-9223372036854775808", "true"} {
+				changed := string(data[:at[0]]) + n + string(data[at[1]:])
+				m, err := Restore(playerConfigs(1)[0], []byte(changed))
+				tried++
+				if err != nil {
+					refused++
+				} else if !survives(m, p.w.now) {
+					panicked++
+				}
+			}
+		}
+	}
+	t.Logf("%d images, %d refused, %d panicked", tried, refused, panicked)
+	assert.Greater(t, tried, 10*panicked)
+}
+
+// survives gives a machine some inputs.
+func survives(m *Machine, now Instant) (yes bool) {
+	defer func() { yes = recover() == nil }()
+	for _, in := range []Input{
+		{Kind: Tick}, {Kind: Probed, Epoch: 1, ID: 1}, {Kind: Ponged, Epoch: 1, ID: 1},
+		{Kind: Sampled, Epoch: 1, Sample: &health.Sample{AudioPacketsReceived: health.Some(1), AudioLoss: health.Some(1)}},
+		{Kind: LinkClosed, Epoch: 1}, {Kind: Tick}, {Kind: Stop}, {Kind: Tick},
+	} {
+		if in.Epoch == 1 {
+			in.Epoch = m.epoch
+		}
+		now.Mono, now.Wall = now.Mono+30*time.Second, now.Wall.Add(30*time.Second)
+		m.Handle(now, in)
+		m.Snapshot()
+		m.Deadline()
+	}
+	return true
 }

@@ -137,6 +137,8 @@ type Machine struct {
 	heard   Heard
 
 	ending *ending // set once, when the session begins to end
+
+	imaged bool // made from an image
 }
 
 // phase refines a state: what the machine is waiting for.
@@ -189,6 +191,15 @@ type trouble struct {
 // calm is the trouble of sessions that have none; never written. They share it, so
 // that a connected session stays small.
 var calm = new(trouble)
+
+// calmed is what a session has instead of a trouble. One that was made from an image
+// may be in a state that none gets into by itself: it shares nothing.
+func (m *Machine) calmed() *trouble {
+	if m.imaged {
+		return new(trouble)
+	}
+	return calm
+}
 
 // ails gives the trouble to write to.
 func (m *Machine) ails() *trouble {
