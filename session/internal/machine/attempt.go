@@ -234,7 +234,7 @@ func (m *Machine) settleIn(from observer.State) {
 	if from == observer.StateConnecting {
 		m.retries.Restart() // the first connect has a budget of its own
 	}
-	m.trouble = calm
+	m.trouble = m.calmed()
 	m.live.doubt = status.Status{}
 	m.timers.clear(tProof)
 	m.monitor.Start(m.now.Mono)
