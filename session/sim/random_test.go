@@ -71,9 +71,9 @@ func anyFault(r *rand.Rand, servers int) Fault {
 // TestAnyScenario (G2, G7, G8, G12): whatever the scenario, sessions keep what is
 // promised, nobody is lost or counted twice, and the number of workers changes nothing.
 func TestAnyScenario(t *testing.T) {
-	seeds := uint64(40)
+	seeds := uint64(30)
 	if testing.Short() {
-		seeds = 10
+		seeds = 5
 	}
 	for seed := range seeds {
 		var d diary

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -56,7 +57,8 @@ func line(e observer.Event, since time.Duration) string {
 }
 
 // lived plays the same to a real session, once it has been connected for a while.
-func lived(t *testing.T, seed uint64, way, length time.Duration) (lines []string) {
+func lived(t *testing.T, seed uint64, way, length time.Duration) []string {
+	var lines []string
 	jitter := newDice(seed, 0, forJitter)
 	wire := &wire{way: way, fails: time.Now().Add(2 * time.Minute), back: time.Now().Add(2*time.Minute + length)}
 	var mu sync.Mutex
@@ -75,9 +77,10 @@ func lived(t *testing.T, seed uint64, way, length time.Duration) (lines []string
 	time.Sleep(3 * time.Minute)
 	synctest.Wait()
 	mu.Lock()
-	defer mu.Unlock()
-	go s.Stop()
-	return lines
+	told := slices.Clone(lines)
+	mu.Unlock()
+	require.NoError(t, s.Close())
+	return told
 }
 
 // listener hears everything.
