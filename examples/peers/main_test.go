@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 // TestRace runs everything, short, and holds Holdfast to what it promises. What
 // others do is only told.
 func TestRace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a minute of waiting for other processes")
+	}
 	var out, progress bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-quick", "-json"}, &out, &progress))
 	t.Log("\n" + progress.String())
