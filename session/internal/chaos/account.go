@@ -23,6 +23,7 @@ type account struct {
 	// The last sign of life; a witness of the core tells of those.
 	living bool
 	alive  time.Duration
+	slept  time.Duration // when a sleep was taken for one
 }
 
 func (a *account) begin(now time.Duration) {
@@ -36,7 +37,7 @@ func (a *account) begin(now time.Duration) {
 }
 
 // renew opens a new period for a connection that has proved stable.
-func (a *account) renew() { *a = account{s: a.s, living: a.living, alive: a.alive} }
+func (a *account) renew() { *a = account{s: a.s, living: a.living, alive: a.alive, slept: a.slept} }
 
 // end is when the budget of time is over.
 func (a *account) end() (time.Duration, bool) {
@@ -137,7 +138,8 @@ func (a *account) stopped(e observer.Stopped, now time.Duration) (rule, text str
 			return ruleGiveUp, "gives up before the budget of attempts is over"
 		}
 	case policy.RefusedIdle:
-		if a.s.Idle < 0 || a.living && now < a.alive+time.Duration(a.s.Idle)+a.granted {
+		late := a.slept > 0 && now <= a.slept+time.Duration(a.s.CloseGrace) // it may have been decided before
+		if a.s.Idle < 0 || a.living && !late && now < a.alive+time.Duration(a.s.Idle)+a.granted {
 			return ruleGiveUp, "gives up before the other side was silent for so long"
 		}
 	default:

@@ -344,7 +344,11 @@ func (c *core) end() {
 		return
 	}
 	c.gone = true
+	vanished := c.script.End == Vanished
 	limit, bound := c.s.endsWithin()
+	if vanished {
+		limit += unnoticed
+	}
 	if bound = bound && c.witness.state != observer.StateIdle; bound {
 		c.queue.put(arrival{at: c.now.Mono + limit, what: aBound})
 	} else {
@@ -353,10 +357,14 @@ func (c *core) end() {
 	for i := range c.links {
 		c.links[i].silent, c.links[i].held = health.Both, 0
 	}
-	if newest := len(c.links); newest > 0 && c.links[newest-1].opened {
+	if newest := len(c.links); !vanished && newest > 0 && c.links[newest-1].opened {
 		c.handle(closed(uint64(newest), status.LayerSignaling, status.Status{}))
 	}
 }
+
+// unnoticed is how long a link that falls silent may pass for one that works, at the
+// most: signaling that dies on a path which loses every packet is found last.
+var unnoticed = watched.WorstCaseDetection().BadPathMost + time.Minute
 
 // endsWithin is how long a session may outlive its server.
 func (s *Settings) endsWithin() (time.Duration, bool) {

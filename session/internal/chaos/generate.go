@@ -30,8 +30,27 @@ func Generate(seed uint64) *Script {
 	}
 	if d.one(2) {
 		s.End = Gone
+		if s.noticeable() {
+			s.End = Vanished
+		}
 	}
 	return s
+}
+
+// noticeable reports whether a session finds out by itself that its server is gone.
+func (s *Script) noticeable() bool {
+	asks := abilities("ping+probe")
+	for i := range s.Steps {
+		if s.Steps[i].Do == CannotPing {
+			return false
+		}
+	}
+	for i := range s.Answers {
+		if s.Answers[i].Lacks&asks != 0 {
+			return false
+		}
+	}
+	return s.Settings.Detector && s.Settings.PingInterval > 0 && s.Settings.Can&asks == asks
 }
 
 const (

@@ -168,6 +168,7 @@ var seededBugs = []seeded{
 	{"the close grace is longer", settled(func(c *machine.Config) { c.CloseGrace += time.Second }), []string{ruleInTime}},
 	{"the close grace is shorter", settled(func(c *machine.Config) { c.CloseGrace /= 2 }), []string{ruleWaits}},
 	{"the deadline is forgotten offline", func(cfg *machine.Config) Core { return &forgetful{Machine: machine.New(cfg)} }, []string{ruleStuck, ruleInTime, ruleEnds}},
+	{"dead links are not found", settled(func(c *machine.Config) { c.Health.Off = true }), []string{ruleEnds}},
 	{"the limiter is not asked", settled(func(c *machine.Config) { c.Limited = false }), []string{ruleLimiter}},
 	{"rejections are not counted", settled(func(c *machine.Config) { c.Policy.Budget.Rejections = -1 }), []string{ruleCredentials}},
 	{"a rejection is forgotten", after(func(_ *wrapped, _ machine.Instant, _ *machine.Input, effects []machine.Effect) []machine.Effect {

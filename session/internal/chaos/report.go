@@ -62,16 +62,17 @@ func (s *Script) Text() string {
 		line := fmt.Sprintf("%10s  %s %s", step.At, step.Do, members(step, Step{At: step.At, Do: step.Do}))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	end := "the application stops the session"
-	if s.End == Gone {
-		end = "the server is gone for good"
-	}
-	fmt.Fprintf(&b, "%10s  %s\n", Span(s.last()+rest), end)
+	fmt.Fprintf(&b, "%10s  %s\n", Span(s.last()+rest), endingTexts[s.End])
 	for i := range s.Answers {
 		a := s.Answers[i]
 		fmt.Fprintf(&b, "  %s answers: %s\n", a.To, cmp.Or(members(a, Answer{To: a.To}), "at once"))
 	}
 	return b.String()
+}
+
+var endingTexts = map[Ending]string{
+	Leaves: "the application stops the session", Gone: "the server is gone for good",
+	Vanished: "the server is gone for good, and nobody says so",
 }
 
 // members lists the members of v's JSON form that differ from those of usual.

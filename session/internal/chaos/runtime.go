@@ -260,8 +260,12 @@ func (r *shell) end() {
 		r.stop(false)
 		return
 	}
-	r.server.leave()
+	vanished := r.script.End == Vanished
+	r.server.leave(vanished)
 	limit, ok := r.s.endsWithin()
+	if vanished {
+		limit += unnoticed
+	}
 	if !ok || r.sess.State() == session.StateIdle {
 		time.Sleep(patience)
 		r.stop(false)

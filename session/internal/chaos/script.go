@@ -238,6 +238,9 @@ const (
 	// Gone: the server is gone for good. The session has to end by itself if it has a
 	// budget of time; if not the application ends it in the end.
 	Gone Ending = "gone"
+	// Vanished is Gone, and nobody says so: links fall silent, and nothing else. Only for
+	// links that can ping and probe, with the detector on.
+	Vanished Ending = "vanished"
 	// Leaves: the application stops the session a while later.
 	Leaves Ending = ""
 )

@@ -279,15 +279,15 @@ func (v *server) newest(back int) *socket {
 	return nil
 }
 
-// leave has the server be gone for good.
-func (v *server) leave() {
+// leave has the server be gone for good, and its links closed unless it has vanished.
+func (v *server) leave(vanished bool) {
 	v.mu.Lock()
 	v.gone = true
 	for _, s := range v.sockets {
 		s.silent, s.held = health.Both, 0
 	}
 	v.mu.Unlock()
-	if s := v.newest(0); s != nil {
+	if s := v.newest(0); s != nil && !vanished {
 		s.r.Closed(status.LayerSignaling, nil)
 	}
 }

@@ -51,7 +51,8 @@ func (h *shrinker) try(change func(*Script)) bool {
 	}
 	c := h.best.clone()
 	change(c)
-	if reflect.DeepEqual(c, h.best) {
+	invalid := c.Settings.policy().Validate() != nil || c.End == Vanished && !c.noticeable()
+	if invalid || reflect.DeepEqual(c, h.best) {
 		return false
 	}
 	h.tries++
@@ -85,7 +86,7 @@ func (h *shrinker) drop(length func(*Script) int, remove func(s *Script, i, j in
 }
 
 func (h *shrinker) ending() bool {
-	return h.try(func(s *Script) { s.End = Leaves })
+	return h.try(func(s *Script) { s.End = Leaves }) || h.best.End == Vanished && h.try(func(s *Script) { s.End = Gone })
 }
 
 // settings brings them back to plain ones, all at once if that will do.

@@ -148,7 +148,7 @@ func (w *witness) takes(now machine.Instant, in *machine.Input, due time.Duratio
 	slept := !w.now.Wall.IsZero() && now.Wall.Sub(w.now.Wall)-(now.Mono-w.now.Mono) >= sleepJump
 	w.now, w.in, w.due, w.armed = now, *in, due, armed && !slept
 	if slept && w.account.living {
-		w.account.alive = now.Mono
+		w.account.alive, w.account.slept = now.Mono, now.Mono
 	}
 	if slept && w.down {
 		w.down = false // whoever has slept knows nothing of the network; a last word may follow
