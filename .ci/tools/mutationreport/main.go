@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"maps"
 	"os"
@@ -39,15 +40,18 @@ func main() {
 	threshold := flag.Float64("threshold", 85, "the least share of mutants killed, in percent")
 	steps := flag.String("log", "", "what .ci/mutation-go has told")
 	flag.Parse()
-	if err := report(*pkg, flag.Arg(0), *steps, *threshold); err != nil {
+	text, err := report(*pkg, flag.Arg(0), *steps, *threshold)
+	fmt.Print(text)
+	if err != nil {
 		log.Fatalf("%s: %v", *pkg, err)
 	}
 }
 
-func report(pkg, file, steps string, threshold float64) error {
+// report gives the text that it could make, with the error, too.
+func report(pkg, file, steps string, threshold float64) (string, error) {
 	mutants, err := read(file)
 	if err != nil {
-		return err
+		return "", err
 	}
 	count := map[string]int{}
 	for _, m := range mutants {
@@ -55,23 +59,19 @@ func report(pkg, file, steps string, threshold float64) error {
 	}
 	killed, lived := count["KILLED"], count["LIVED"]
 	if killed == 0 {
-		return errors.New("no mutant was killed: the tests did not run")
+		return "", errors.New("no mutant was killed: the tests did not run")
 	}
 	score := 100 * float64(killed) / float64(killed+lived)
-	fmt.Printf("%s: %.1f %% of the mutants killed (%d of %d)\n", pkg, score, killed, killed+lived)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %.1f %% of the mutants killed (%d of %d)\n", pkg, score, killed, killed+lived)
 	for _, s := range slices.Sorted(maps.Keys(count)) {
-		fmt.Printf("  %5d %s\n", count[s], strings.ToLower(s))
+		fmt.Fprintf(&b, "  %5d %s\n", count[s], strings.ToLower(s))
 	}
-	if err := printSteps(steps); err != nil {
-		return err
+	err = errors.Join(printSteps(&b, steps), printSurvivors(&b, pkg, mutants))
+	if err == nil && score < threshold {
+		err = fmt.Errorf("%.1f %% of the mutants killed, %.1f %% wanted", score, threshold)
 	}
-	if err := printSurvivors(pkg, mutants); err != nil {
-		return err
-	}
-	if score < threshold {
-		return fmt.Errorf("%.1f %% of the mutants killed, %.1f %% wanted", score, threshold)
-	}
-	return nil
+	return b.String(), err
 }
 
 func read(file string) (list []mutant, _ error) {
@@ -96,7 +96,7 @@ func read(file string) (list []mutant, _ error) {
 }
 
 // printSteps sums up what became of the mutants that were tried.
-func printSteps(file string) error {
+func printSteps(w io.Writer, file string) error {
 	if file == "" {
 		return nil
 	}
@@ -112,19 +112,19 @@ func printSteps(file string) error {
 		}
 		count[what]++
 	}
-	fmt.Println("what became of them:")
+	fmt.Fprintln(w, "what became of them:")
 	for _, what := range slices.Sorted(maps.Keys(count)) {
-		fmt.Printf("  %5d %s\n", count[what], what)
+		fmt.Fprintf(w, "  %5d %s\n", count[what], what)
 	}
 	return nil
 }
 
-func printSurvivors(pkg string, mutants []mutant) error {
+func printSurvivors(w io.Writer, pkg string, mutants []mutant) error {
 	explanations, err := os.ReadFile("docs/mutants.md")
 	if err != nil {
 		return err
 	}
-	fmt.Println("survivors (* has no explanation in docs/mutants.md):")
+	fmt.Fprintln(w, "survivors (* has no explanation in docs/mutants.md):")
 	for _, m := range mutants {
 		if m.Status != "LIVED" && m.Status != "TIMED OUT" && m.Status != "NOT COVERED" {
 			continue
@@ -137,7 +137,7 @@ func printSurvivors(pkg string, mutants []mutant) error {
 		if strings.Contains(string(explanations), "`"+line+"`") {
 			mark = " "
 		}
-		fmt.Printf("%s %s:%d:%d %s %s: %s\n", mark, m.file, m.Line, m.Column, m.Status, m.Type, line)
+		fmt.Fprintf(w, "%s %s:%d:%d %s %s: %s\n", mark, m.file, m.Line, m.Column, m.Status, m.Type, line)
 	}
 	return nil
 }
