@@ -29,11 +29,15 @@ func serve(ctx context.Context, out io.Writer, addr string) error {
 // connect is the client half, with default settings and hints about the network of
 // this machine, until ctx ends or the session stops. A line a few seconds says how the media does.
 func connect(ctx context.Context, t *timeline, url string) error {
-	s, err := session.New(session.Config{
+	cfg := session.Config{
 		Name:      attendee,
 		Transport: caller{callkit.Options{URL: url, Attendee: attendee, Token: token}},
 		Observers: []observer.Observer{t},
-	})
+	}
+	if t.record != nil {
+		cfg.Recorder = recorder(t.record, token)
+	}
+	s, err := session.New(cfg)
 	if err != nil {
 		return err
 	}

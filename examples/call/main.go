@@ -49,8 +49,8 @@ var errUsage = errors.New("wrong usage")
 
 // options are the command line.
 type options struct {
-	fault, serve, connect string
-	list, json, verbose   bool
+	fault, serve, connect, record string
+	list, json, verbose           bool
 }
 
 func parse(args []string, stderr io.Writer) (o options, err error) {
@@ -60,6 +60,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	set.BoolVar(&o.list, "list", false, "list the names of the faults, one a line")
 	set.BoolVar(&o.json, "json", false, "write one JSON object a fault to standard output, the timeline to standard error")
 	set.BoolVar(&o.verbose, "v", false, "show every event")
+	set.StringVar(&o.record, "record", "", "record the client's sessions in this `file`, for ./replay")
 	set.StringVar(&o.serve, "serve", "", "run the server half alone, on a loopback `address` such as 127.0.0.1:8000")
 	set.StringVar(&o.connect, "connect", "", "run the client half alone, against the server at this `URL`")
 	if err := set.Parse(args); err != nil {
@@ -73,6 +74,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		fmt.Fprintf(stderr, "call: unexpected argument %q\n", set.Args())
 	case o.serve != "" && o.connect != "":
 		fmt.Fprintln(stderr, "call: -serve and -connect are two programs, for two terminals")
+	case o.record != "" && (o.list || o.serve != ""):
+		fmt.Fprintln(stderr, "call: -record is for a client, and there is none")
 	default:
 		return o, nil
 	}
@@ -92,13 +95,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case o.serve != "":
 		return serve(ctx, stdout, o.serve)
 	case o.connect != "":
-		err := connect(ctx, newTimeline(stdout, o.verbose), o.connect)
-		if errors.Is(err, status.Left) { // with Ctrl-C
-			return nil
-		}
-		return err
+		return recording(o.record, stdout, func(w io.Writer) error {
+			t := newTimeline(stdout, o.verbose)
+			t.record = w
+			err := connect(ctx, t, o.connect)
+			if errors.Is(err, status.Left) { // with Ctrl-C
+				return nil
+			}
+			return err
+		})
 	}
-	return playAll(ctx, o, stdout, stderr)
+	live := stdout
+	if o.json {
+		live = stderr
+	}
+	return recording(o.record, live, func(w io.Writer) error {
+		t := newTimeline(live, o.verbose)
+		t.record = w
+		return playAll(ctx, o, t, stdout)
+	})
 }
 
 func list(w io.Writer) error {
@@ -111,17 +126,12 @@ func list(w io.Writer) error {
 }
 
 // playAll plays the faults that were asked for and reports.
-func playAll(ctx context.Context, o options, stdout, stderr io.Writer) error {
+func playAll(ctx context.Context, o options, t *timeline, stdout io.Writer) error {
 	chosen, err := choose(o.fault)
 	if err != nil {
 		return err
 	}
-	live := stdout
-	if o.json {
-		live = stderr
-	}
 	began := time.Now()
-	t := newTimeline(live, o.verbose)
 	var results []result
 	for _, f := range chosen {
 		if ctx.Err() != nil {
@@ -134,7 +144,7 @@ func playAll(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	} else {
 		err = writeTable(stdout, results)
 	}
-	fmt.Fprintf(live, "\n%d of %s as expected, in %.0f s\n", len(results)-failures(results),
+	fmt.Fprintf(t.out, "\n%d of %s as expected, in %.0f s\n", len(results)-failures(results),
 		count(len(results), "fault"), time.Since(began).Seconds())
 	if n := failures(results); n > 0 {
 		return errors.Join(err, fmt.Errorf("%s did not end as expected", count(n, "fault")))

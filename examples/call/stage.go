@@ -26,6 +26,7 @@ type stage struct {
 	proxy   *callkit.Proxy // the signaling path
 	media   *callkit.FaultNet
 	s       *session.Session
+	flight  *session.Recorder // nil: nothing is recorded
 	ended   []func() error
 
 	mu     sync.Mutex
@@ -71,6 +72,9 @@ func (st *stage) close() error {
 	if st.s != nil {
 		errs = append(errs, st.s.Close())
 	}
+	if st.flight != nil {
+		errs = append(errs, st.flight.Err())
+	}
 	for i := len(st.ended) - 1; i >= 0; i-- {
 		errs = append(errs, st.ended[i]())
 	}
@@ -86,6 +90,10 @@ func (st *stage) client(token callkit.Token, vault session.CredentialFunc) error
 			URL: callkit.URL(st.proxy.Addr().String()), Attendee: attendee, Token: token, Net: st.media,
 		}},
 		Observers: []observer.Observer{st.timeline, observer.Func(st.note)},
+	}
+	if st.record != nil {
+		st.flight = recorder(st.record, string(token))
+		cfg.Recorder = st.flight
 	}
 	if vault != nil {
 		cfg.Credentials = vault

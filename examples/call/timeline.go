@@ -20,6 +20,7 @@ type timeline struct {
 	out     io.Writer
 	start   time.Time
 	verbose bool
+	record  io.Writer // of the sessions; nil: none
 }
 
 func newTimeline(out io.Writer, verbose bool) *timeline {
