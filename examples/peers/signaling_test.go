@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -87,6 +88,27 @@ func TestSignalingPings(t *testing.T) {
 	assert.True(t, missed(func(n int) bool { return n > 3 }))
 	server.IgnorePings(false)
 	assert.True(t, missed(func(n int) bool { return n == 0 }))
+}
+
+// TestSignalingCloses without a word of the server, and is bounded by its context.
+func TestSignalingCloses(t *testing.T) {
+	server, _ := over(t)
+	made, err := signaling{url: server.URL(), attendee: "bob"}.Connect(soon(t), session.Attempt{}, nil)
+	require.NoError(t, err)
+	l := made.(*signalingLink)
+	require.NoError(t, l.Close(soon(t)))
+	select {
+	case <-l.done:
+	default:
+		assert.Fail(t, "the reader is left")
+	}
+	assert.Error(t, l.Ping(t.Context(), 1))
+
+	why := errors.New("the grace is over")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	stuck := &signalingLink{ws: l.ws, end: func() {}, done: make(chan struct{})}
+	assert.ErrorIs(t, stuck.Close(ctx), why)
 }
 
 // TestSignalingNotUnderstood: what is no signaling fails the attempt, and nothing
