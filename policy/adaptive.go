@@ -19,9 +19,10 @@ import (
 //
 // and the later ones, where t is the time since the loss,
 //
-//	from t/2 to t       for a cause that many share; as long as no server has
-//	                    answered, no more than 2(t-Long), and t counts as no less
-//	                    than Spread when one that is alive has refused
+//	from t/2 to t       when a server that is alive has refused: it is there, and
+//	                    has more to do than it can; t counts as no less than Spread
+//	from 2t/3 to t      when many suffer, but no server has answered; t counts as
+//	                    no more than 2(t-Long)
 //	from 0 to Short·2ᵏ  otherwise, but to no more than Long, nor 2(t-Long); k
 //	                    counts the earlier delays since the last Reset, without
 //	                    the first ones of the other kinds
@@ -119,23 +120,22 @@ func (j *AdaptiveJitter) ordinary(k int, elapsed time.Duration) time.Duration {
 }
 
 // unanswered: attempts on a server that is not there cost little, and who makes
-// few of them finds it late, which counts in a short outage. The last attempts
-// before the server is back are what keeps the next ones apart.
+// few of them finds it late, which counts in a short outage. In a long one they are
+// so far apart that the crowd, when the server is back, comes at no more than three
+// times what it can take if that is what all of it needs 50 s for.
 func (j *AdaptiveJitter) unanswered(elapsed time.Duration) window {
 	long, limit := max(j.Long, 0), j.limit()
 	soon := max(part(elapsed-long, 2, 1, limit), part(long, 7, 20, limit))
-	return upperHalf(min(soon, max(elapsed, long), limit))
+	most := min(soon, max(elapsed, long), limit)
+	return window{most / 3 * 2, most}
 }
 
 // refused: a server that has refused once goes on for about as long as the crowd
 // is in proportion to it, of which the outage so far is all that a client knows.
 func (j *AdaptiveJitter) refused(elapsed time.Duration) window {
-	return upperHalf(max(min(max(elapsed, j.Spread), j.limit()), 0))
+	most := max(min(max(elapsed, j.Spread), j.limit()), 0)
+	return window{most / 2, most}
 }
-
-// upperHalf is wide enough to keep apart what is apart, and saves a third of the
-// attempts that the whole window up to the same longest delay takes.
-func upperHalf(most time.Duration) window { return window{most / 2, most} }
 
 // limit is the longest window for what is shared. A Cap that was forgotten must
 // not make a crowd come faster.
