@@ -124,6 +124,9 @@ func (a *account) stopped(e observer.Stopped, now time.Duration) (rule, text str
 	if e.Initiator != observer.ByPolicy {
 		return "", ""
 	}
+	if a.proving && now >= a.stable && now <= a.stable+time.Duration(a.s.CloseGrace) {
+		return "", "" // it may have been decided before the connection was stable
+	}
 	a.begin(now) // of the loss that it has not even tried to recover from
 	switch e.Decision.Refusal {
 	case policy.RefusedElapsed:

@@ -69,6 +69,9 @@ func (c *core) perform(e *machine.Effect) {
 		c.begin(e, ToCredentials)
 	case machine.CloseLink:
 		c.links[e.Epoch-1].closed = true
+		if c.s.Echo {
+			c.queue.put(arrival{at: c.now.Mono, what: anEcho, epoch: e.Epoch})
+		}
 		c.begin(e, ToClose)
 	case machine.Ping:
 		c.asked(e, aPong, health.Signaling)

@@ -56,6 +56,7 @@ type core struct {
 	bytes  uint64 // total of the samples
 	ids    uint64 // of the application's promotions
 	gone   bool
+	joined bool // it was connected once
 	ended  bool // Finish
 }
 
@@ -197,6 +198,8 @@ func (c *core) note(in *machine.Input, effects []machine.Effect) {
 	for i := range effects {
 		if e := effects[i].Event; e != nil {
 			c.trace.Events = append(c.trace.Events, e)
+			_, connected := e.(observer.Connected)
+			c.joined = c.joined || connected
 		}
 	}
 	if c.cover != nil {
@@ -224,6 +227,8 @@ func (c *core) arrives(a arrival) {
 		if !c.ended {
 			c.handle(machine.Input{Kind: machine.Present, Epoch: a.epoch})
 		}
+	case anEcho:
+		c.handle(closed(a.epoch, status.LayerSignaling, status.Status{}))
 	case aEnd:
 		c.end()
 	case aBound:
@@ -250,6 +255,11 @@ func (c *core) step(i int) {
 		c.handle(machine.Input{Kind: machine.Stop, Status: status.New(status.Left, nil)})
 	case StopWith:
 		c.handle(machine.Input{Kind: machine.Stop, Status: status.New(status.Left, errReason)})
+	case Cancel:
+		if c.script.runs() || !c.joined {
+			c.handle(machine.Input{Kind: machine.Stop, Status: status.New(status.Left, errReason)})
+		}
+	case Subscribe: // there is nobody to tell
 	case Fault:
 		c.handle(machine.Input{Kind: machine.Fault, Status: status.New(status.RealtimeApiFailed, errPanic)})
 	case Sleep:

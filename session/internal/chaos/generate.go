@@ -73,6 +73,7 @@ func anySettings(d *dice) Settings {
 		PrepareTimeout: pick(d, []Span{10 * sec, sec}), DownTimeout: pick(d, []Span{600 * sec, 15 * sec}),
 		Can: Can(d.n(64)), RTT: pick(d, []Span{0, ms, 20 * ms, 150 * ms}),
 	}
+	s.Echo, s.Chatty = d.one(2), d.one(3)
 	if d.one(6) {
 		s.PresenceTimeout = 3 * sec
 	}

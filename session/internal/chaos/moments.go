@@ -83,7 +83,10 @@ func momentOf(before, e observer.Event) []string {
 }
 
 func failureMoment(before observer.Event, e observer.AttemptFailed) []string {
-	text := e.Status.Error()
+	text := ""
+	if e.Status.Cause != nil {
+		text = e.Status.Cause.Error()
+	}
 	switch {
 	case before.Name() == "Resyncing":
 		return []string{momentUnsynced}

@@ -27,6 +27,7 @@ var (
 	asks   = []Deed{Update, Promote, Demote, Reconnect, Hint}
 
 	everything = []Deed{
+		Subscribe, Cancel,
 		Report, Report, Report, Close, Close, Close, Doubt, Samples, Hear, Declare, Present, StrayPong, Silence, Silence, Hint, Hint,
 		Sleep, Sleep, Stall, Update, Promote, Promote, Demote, Reconnect, CannotPing,
 	}
@@ -88,7 +89,7 @@ var profiles = []profile{
 	},
 	{
 		name: "leaving", steps: 3, answers: 5, gaps: briefly, bad: 40, outcomes: allBad, rude: 4, strays: 8, final: 12,
-		deeds: []Deed{Stop, StopWith, Report, Close, Promote, Update, Reconnect, Hint, Fault},
+		deeds: []Deed{Stop, StopWith, Cancel, Subscribe, Report, Close, Promote, Update, Reconnect, Hint, Fault},
 		settle: func(d *dice, s *Settings) {
 			s.Credentials, s.FindEndpoints, s.Limiter = d.one(3), d.one(4), d.one(4)
 			s.ResyncTimeout, s.Slow = pick(d, []Span{0, sec}), pick(d, []Span{0, 0, 300 * ms, 5 * sec})

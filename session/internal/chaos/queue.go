@@ -20,6 +20,7 @@ const (
 	aProbe
 	aSample
 	aPresent
+	anEcho
 	aEnd
 	aBound
 	aStop

@@ -108,7 +108,7 @@ func sortedKeys(m map[string]json.RawMessage) []string { return slices.Sorted(ma
 // replayed: one script of so many is played twice, and the events of one of so many
 // are held to the checks of package sessiontest.
 const (
-	replayed = 64
+	replayed = 256
 	checked  = 8
 )
 

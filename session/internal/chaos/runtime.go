@@ -30,6 +30,9 @@ type shell struct {
 	rec    sessiontest.Recorder
 	birth  time.Time
 	panics atomic.Bool // the second observer does, at the next event
+	ctx    context.Context
+	cancel context.CancelFunc
+	guests []*guest // observers that have come later
 
 	steps   sync.WaitGroup // deeds that run at the same time
 	waiting sync.WaitGroup // methods of the session that have not returned
@@ -71,6 +74,8 @@ func playSeed(seed uint64, s *Script, make NewSession) Trace {
 
 func playRuntime(s *Script, make NewSession) Trace {
 	r := &shell{script: s, s: &s.Settings, server: newServer(s), birth: time.Now()}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	defer r.cancel()
 	random := dice(s.Seed ^ 0x5eed)
 	cfg := s.Settings.session(r.server, random.float, &r.rec, observer.Func(r.observe))
 	r.server.equip(&cfg)
@@ -85,12 +90,37 @@ func playRuntime(s *Script, make NewSession) Trace {
 }
 
 // observe is the second observer: slow, or worse.
-func (r *shell) observe(observer.Event) {
+func (r *shell) observe(e observer.Event) {
+	if r.s.Chatty {
+		r.chat(e)
+	}
 	if r.panics.CompareAndSwap(true, false) {
 		panic("chaos")
 	}
 	if r.s.Slow > 0 {
 		time.Sleep(time.Duration(r.s.Slow))
+	}
+}
+
+// chat calls the session from inside a callback (G4).
+func (r *shell) chat(e observer.Event) {
+	if s := r.sess.Snapshot(); s.Seq < e.Head().Seq {
+		r.server.complain(ruleView, "the snapshot is of event %d, and event %d was told", s.Seq, e.Head().Seq)
+	}
+	_, _ = r.sess.Attached()
+	switch e.Head().Seq % 16 {
+	case 3:
+		r.sess.Hint(session.NetworkChanged)
+	case 7:
+		_ = r.sess.Reconnect(errReason)
+	case 11:
+		_ = r.sess.Demote(r.ctx)
+	case 15:
+		_, done := r.sess.Subscribe(observer.Func(nil))
+		done()
+	}
+	if e.Name() == "Stopped" {
+		_ = r.sess.Close() // which waits for this very call, and gets the end after the grace
 	}
 }
 
@@ -134,6 +164,10 @@ func (r *shell) step(s *Step) {
 		r.start()
 	case Stop, StopWith:
 		r.stop(s.Do == StopWith)
+	case Cancel:
+		r.cancels()
+	case Subscribe:
+		r.subscribes()
 	case Fault:
 		r.panics.Store(true)
 		r.sess.Hint(session.Woke)
@@ -215,12 +249,18 @@ func (r *shell) start() {
 	if r.started.Swap(true) {
 		return
 	}
-	if r.script.Seed%2 == 0 {
-		r.call(r.sess.Run)
-	} else {
-		r.call(r.sess.Start)
+	method := r.sess.Start
+	if r.script.runs() {
+		method = r.sess.Run
 	}
+	r.call(func(context.Context) error { return method(r.ctx) })
 	r.call(r.sess.WaitConnected)
+}
+
+// cancels ends the context of Start or Run.
+func (r *shell) cancels() {
+	r.asked.Store(true)
+	r.cancel()
 }
 
 // stop ends the session, which must not take longer than it may.
@@ -323,7 +363,7 @@ func (r *shell) verdict() Trace {
 	r.server.mu.Lock()
 	t.Broken, t.Inputs = r.server.broken, r.server.asked
 	r.server.mu.Unlock()
-	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes} {
+	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes, r.heard} {
 		if t.Broken == nil {
 			t.Broken = check(t.Events)
 		}

@@ -82,8 +82,12 @@ type Settings struct {
 	RTT    Span               `json:"rtt,omitempty"`
 	Media  Span               `json:"media,omitempty"`
 	Expect health.Expectation `json:"expect,omitempty"`
-	// Slow is how long an observer takes for each event. Only the runtime has
+	// Echo says that a link which is closed reports the end of its signaling.
+	Echo bool `json:"echo,omitempty"`
+	// Chatty says that an observer calls the session back. Only the runtime has
 	// observers.
+	Chatty bool `json:"chatty,omitempty"`
+	// Slow is how long an observer takes for each event.
 	Slow Span `json:"slow,omitempty"`
 }
 
@@ -129,6 +133,8 @@ const (
 	Start      Deed = "start"       // -
 	Stop       Deed = "stop"        // -
 	StopWith   Deed = "stop-with"   // -: with a reason of the application's own
+	Cancel     Deed = "cancel"      // -: the context of Start, or Run, ends
+	Subscribe  Deed = "subscribe"   // -: one more observer, until the next such step
 	Fault      Deed = "fault"       // -: a callback of the application panics
 	Report     Deed = "report"      // Back, Status
 	Close      Deed = "close"       // Back, Layer, Status: a layer closes; a zero status gives no reason
@@ -244,6 +250,9 @@ const (
 	// Leaves: the application stops the session a while later.
 	Leaves Ending = ""
 )
+
+// runs reports whether a session is started with Run, and not with Start.
+func (s *Script) runs() bool { return s.Seed%2 == 0 }
 
 // The time between the last step and the end.
 const rest = 5 * time.Second

@@ -36,6 +36,9 @@ func (s *socket) Close(ctx context.Context) error {
 		s.v.breaks(ruleClosed, "the link of epoch %d is closed again", s.epoch)
 	}
 	s.v.mu.Unlock()
+	if s.v.s.Echo {
+		s.r.Closed(status.LayerSignaling, nil)
+	}
 	return s.v.play(ctx, &answer)
 }
 
