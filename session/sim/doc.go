@@ -26,10 +26,18 @@
 // lets in one after the other.
 //
 // Every link carries audio all the time. Media is lost in single packets; what goes
-// over a connection is sent again, at growing intervals. Bandwidth, reordering, and
-// servers that slow down under load other than by their queue are not simulated.
+// over a connection is sent again, at growing intervals. Bandwidth, reordering, servers
+// that slow down under load other than by their queue, and the time that it takes to
+// close a link are not simulated.
 //
-// The same scenario with the same seed gives the same result, byte for byte, on any
-// number of processors. Every client has random numbers of its own, so that one change
-// does not reshuffle everything else.
+// The same scenario with the same seed gives the same result, byte for byte, with any
+// number of goroutines. (Machines of another kind may round differently.) Every client
+// has random numbers of its own, so that one change does not reshuffle everything else.
+//
+// # What it costs
+//
+// A session takes about 4 µs of processor time for each second that is simulated, most
+// of it for the probes of its detector, and 4.6 KB of memory, of which Go's garbage
+// collector lets twice as much be in use: for a million of them call
+// debug.SetGCPercent(50) before. A client that follows a Schedule takes a tenth of both.
 package sim

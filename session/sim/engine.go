@@ -54,21 +54,30 @@ func (e *engine) run(ctx context.Context, end time.Duration, passed func(now tim
 
 // advance simulates one window.
 func (e *engine) advance() {
-	var wg sync.WaitGroup
-	for _, w := range e.shards[1:] {
-		if !w.wheel.idle() {
-			wg.Go(w.window)
-		} else {
-			w.wheel.take()
-		}
-	}
-	e.shards[0].window()
-	wg.Wait()
+	e.windows()
 	e.window++
 	for _, w := range e.shards {
 		e.gates.take(w)
 	}
 	e.gates.decide(e.now()+e.plan.unit, e.deliver)
+}
+
+// worthwhile is how many clients keep a goroutine busy for longer than it takes to
+// begin one.
+const worthwhile = 16
+
+// windows has each shard simulate its next one.
+func (e *engine) windows() {
+	var wg sync.WaitGroup
+	for _, w := range e.shards[1:] {
+		if w.wheel.due() < worthwhile {
+			w.window()
+		} else {
+			wg.Go(w.window)
+		}
+	}
+	e.shards[0].window()
+	wg.Wait()
 }
 
 func (e *engine) deliver(r *request, answer event, ok bool) {

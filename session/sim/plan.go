@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"time"
-
-	"github.com/holdfast-go/holdfast/policy/status"
-)
+import "time"
 
 // preroll is how long before the scenario the simulation begins, so that the clients
 // do not tick in step. Within a run all times count from there.
@@ -201,12 +197,4 @@ func (p *plan) whole() (joins float64) {
 		joins += p.places[i].JoinsPerSecond
 	}
 	return joins
-}
-
-// goodbye is what the process closes a connection with; bare: nothing.
-func (s stretch) goodbye() (st status.Status, bare bool) {
-	if s.code == 0 {
-		return status.Status{Layer: status.LayerSignaling}, true
-	}
-	return status.FromWebSocketClose(s.code, status.Attached), false
 }

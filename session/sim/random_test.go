@@ -34,7 +34,7 @@ func anyScenario(seed uint64) Scenario {
 		})
 	}
 	p := policy.Default()
-	p.Budget.Elapsed = time.Second + some(2*time.Minute)
+	p.Budget.Elapsed = 20*time.Second + some(2*time.Minute)
 	s.Client.Policy = &p
 	s.Client.NoHealing = r.IntN(4) == 0
 	for range r.IntN(6) {

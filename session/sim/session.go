@@ -1,17 +1,12 @@
 package sim
 
 import (
-	"errors"
-	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
-	"github.com/holdfast-go/holdfast/session"
-	"github.com/holdfast-go/holdfast/session/internal/expose"
 	"github.com/holdfast-go/holdfast/session/internal/machine"
 )
 
@@ -24,42 +19,6 @@ type ours struct {
 	epoch  uint64 // of the core's link
 	op     uint64 // the restart or resume that is running
 	bytes  uint64 // of media that have come in
-}
-
-// bare is the client's config without what is not simulated.
-func bare(c session.Config) session.Config {
-	c.Transport = noTransport{}
-	c.Observers, c.Credentials, c.EndpointSource, c.Limiter, c.Resync, c.Random = nil, nil, nil, nil, nil, nil
-	return c
-}
-
-// noTransport stands where a config requires one.
-type noTransport struct{ session.Transport }
-
-// configure makes the configs of a shard's sessions, one for each home. They share it,
-// and draw the random numbers of the client whose turn it is.
-func (w *shard) configure() []*machine.Config {
-	list := make([]*machine.Config, len(w.plan.places))
-	for home := range list {
-		c := bare(w.plan.Client)
-		c.Random = func() float64 { return w.current.jitter.float() }
-		if len(c.Endpoints) == 0 {
-			c.Endpoints = w.plan.endpoints(home)
-		}
-		list[home] = expose.Machine(c)
-	}
-	return list
-}
-
-// endpoints are the servers for clients of a home.
-func (p *plan) endpoints(home int) []string {
-	list := []string{p.places[home].Name}
-	for i := range p.places {
-		if i != home {
-			list = append(list, p.places[i].Name)
-		}
-	}
-	return list
 }
 
 // next is the core's deadline.
@@ -204,60 +163,6 @@ func (o *ours) succeed(w *shard, c *client) {
 	if w.plan.Client.PresenceTimeout > 0 {
 		o.handle(w, c, machine.Input{Kind: machine.Present, Epoch: o.epoch})
 	}
-}
-
-// abilities are what links can do.
-func (p *plan) abilities() machine.Abilities {
-	a := machine.CanPing | machine.CanProbe | machine.CanRestart | machine.CanResume
-	for _, not := range []struct {
-		no  bool
-		bit machine.Abilities
-	}{{p.Network.NoProbes, machine.CanProbe}, {p.Network.NoRestart, machine.CanRestart}, {p.Network.NoResume, machine.CanResume}} {
-		if not.no {
-			a &^= not.bit
-		}
-	}
-	return a
-}
-
-// The errors of attempts, as the network package of a real client gives them.
-var (
-	errCancelled = errors.New("the attempt was given up")
-	failures     = map[uint8]status.Status{
-		forgotten:   policy.StatusOf(session.ErrRefused),
-		unreachable: policy.StatusOf(fmt.Errorf("dial: %w", syscall.ECONNREFUSED)),
-		broken:      policy.StatusOf(fmt.Errorf("read: %w", syscall.ECONNRESET)),
-		offline:     policy.StatusOf(fmt.Errorf("dial: %w", syscall.ENETUNREACH)),
-	}
-)
-
-// failure is what a failed attempt means.
-func (p *plan) failure(e event) status.Status {
-	if e.what != refused {
-		return failures[e.what]
-	}
-	st := status.FromWebSocketError(0, status.Joining)
-	st.Wire = int(e.code)
-	switch {
-	case e.code == 403:
-		st.Code = status.AudioAuthenticationRejected
-	case e.code >= 500:
-		st.Code, st.Shared = status.SignalingInternalServerError, true
-	}
-	st.Directive = p.directive(e)
-	return st
-}
-
-// directive is what the server asks for; nil: nothing.
-func (p *plan) directive(e event) *status.Directive {
-	d := status.Directive{RetryAfter: time.Duration(e.id)}
-	if e.server >= 0 {
-		d.Endpoint = p.places[e.server].Name
-	}
-	if d == (status.Directive{}) {
-		return nil
-	}
-	return &d
 }
 
 // told tells the core what the link has said about its end.

@@ -57,6 +57,9 @@ func (w *shard) enqueue(c *client, next time.Duration) {
 
 // deliver gives a client the answer to a request.
 func (w *shard) deliver(c *client, answer event, ok bool) {
+	if ok && answer.at < c.now {
+		panic("sim: an answer from the past: the window is too long") // cannot be: see engine
+	}
 	c.waits--
 	if ok {
 		c.agenda.put(answer)

@@ -31,5 +31,5 @@ func (w *wheel) take() (window int64, entries []uint32) {
 	return window, entries
 }
 
-// idle says that nobody is in the next window.
-func (w *wheel) idle() bool { return len(w.windows[w.done%wheelSize]) == 0 }
+// due is how many entries the next window has, the stale ones included.
+func (w *wheel) due() int { return len(w.windows[w.done%wheelSize]) }

@@ -11,13 +11,13 @@ func TestWheel(t *testing.T) {
 	c := &client{slot: 7, queued: -1}
 	w.put(c, 2)
 	w.put(c, 2)
-	assert.True(t, w.idle())
+	assert.Zero(t, w.due())
 	for window := range int64(2) {
 		at, entries := w.take()
 		assert.Equal(t, window, at)
 		assert.Empty(t, entries)
 	}
-	assert.False(t, w.idle())
+	assert.Equal(t, 1, w.due())
 	w.put(c, 3) // the entry of window 2 is stale now
 	at, entries := w.take()
 	assert.Equal(t, []uint32{7}, entries)
