@@ -52,22 +52,18 @@ func shareAxis(from, to float64) axis {
 	return a
 }
 
-// rateAxis is logarithmic, from less than a hundredth of the capacity to the most that
-// there is.
+// rateAxis is logarithmic, from less than a tenth of the capacity, which troubles nobody,
+// to the most that there is.
 func rateAxis(capacity, most float64, from, to float64) axis {
-	low := math.Pow(10, math.Floor(math.Log10(capacity/100)))
-	high := math.Pow(10, math.Ceil(math.Log10(max(most, capacity, 10*low))))
-	a := axis{low: low, high: high, log: true, from: from, to: to}
-	for v := low; v < 2*high; v *= 10 {
-		v = roundedPower(v)
-		label := grouped(v)
-		if v == low { // nothing at all is there, too
+	low := math.Floor(math.Log10(capacity / 10))
+	high := max(math.Ceil(math.Log10(max(most, capacity))), low+1)
+	a := axis{low: math.Pow(10, low), high: math.Pow(10, high), log: true, from: from, to: to}
+	for decade := low; decade <= high; decade++ {
+		label := grouped(math.Pow(10, decade))
+		if decade == low { // nothing at all is there, too
 			label = "≤ " + label
 		}
-		a.tick(v, label)
+		a.tick(math.Pow(10, decade), label)
 	}
 	return a
 }
-
-// roundedPower takes what multiplications have left off a power of ten.
-func roundedPower(v float64) float64 { return math.Pow(10, math.Round(math.Log10(v))) }

@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // line is one of a panel.
 type line struct {
 	Name string
@@ -18,14 +20,32 @@ func (r report) shareLines(x, y axis) (lines []line) {
 	return append(lines, line{"ideal", guide, []point{{x.at(from), y.at(0)}, {x.at(ideal), y.at(1)}}})
 }
 
+// window is the number of steps that the attempts are the mean of where policies are
+// compared: in single seconds the lines of clients that come in step would hide all
+// others.
+func (r report) window() int {
+	if len(r.Results) == 1 {
+		return 1
+	}
+	return 5
+}
+
+// rateTitle says what rateLines are.
+func (r report) rateTitle() string {
+	if n := r.window(); n > 1 {
+		return fmt.Sprintf("Attempts a second, mean of %d s, on a logarithmic scale", n)
+	}
+	return "Attempts in each second, on a logarithmic scale"
+}
+
 // rateLines are the attempts a second, and with a single policy also those refused. The
 // guide is what the server can take.
 func (r report) rateLines(x, y axis) (lines []line) {
 	for i, c := range r.Results {
-		lines = append([]line{{escaped(c.Policy), looks(i, len(r.Results)), c.rates(x, y, c.attempts)}}, lines...)
+		lines = append([]line{{escaped(c.Policy), looks(i, len(r.Results)), c.rates(x, y, c.attempts, r.window())}}, lines...)
 	}
-	if len(r.Results) == 1 {
-		lines = append(lines, line{"refused", refusals, r.Results[0].rates(x, y, r.Results[0].refused)})
+	if c := r.Results[0]; len(r.Results) == 1 {
+		lines = append(lines, line{"refused", refusals, c.rates(x, y, c.refused, 1)})
 	}
 	from, capacity := x.at(r.Storm.Outage.Seconds()), y.at(r.Storm.Capacity)
 	return append(lines, line{"capacity", guide, []point{{from, capacity}, {place(x.to), capacity}}})
@@ -42,13 +62,24 @@ func (r result) shares(x, y axis) (points []point) {
 	return points
 }
 
-// rates are points of attempts a second, each in the middle of its step.
-func (r result) rates(x, y axis, of func(i int) int) (points []point) {
+// rates are points of attempts a second, each the mean of so many steps that it ends,
+// but not of any before the fault.
+func (r result) rates(x, y axis, of func(i int) int, window int) (points []point) {
+	begin := int(r.Fleet.Summary.Begin / r.Fleet.Step)
 	for i, p := range r.Fleet.Series {
-		at := (p.At - r.Fleet.Summary.Begin - r.Fleet.Step/2).Seconds()
-		if i > 0 && at <= x.high {
-			points = append(points, point{x.at(at), y.at(r.perSecond(of(i)))})
+		at := (p.At - r.Fleet.Summary.Begin).Seconds()
+		if i == 0 || at > x.high {
+			continue
 		}
+		first := max(i-window+1, 1)
+		if i > begin {
+			first = max(first, begin+1)
+		}
+		sum := 0
+		for j := first; j <= i; j++ {
+			sum += of(j)
+		}
+		points = append(points, point{x.at(at), y.at(r.perSecond(sum) / float64(i-first+1))})
 	}
 	return points
 }

@@ -77,12 +77,12 @@ func newPicture(r report) picture {
 	title, then, _ := strings.Cut(r.Storm.String(), "; ")
 	p := picture{
 		Width: pictureWidth, Title: escaped(title), Subtitle: escaped(strings.ToUpper(then[:1]) + then[1:] + "."),
-		Caption: "Time since the beginning; shaded: the outage",
+		Caption: "Time since the beginning; shaded: the outage. Refused: the most refused attempts of a second ÷ capacity.",
 		Left:    panelLeft, Right: panelRight, Foot: rateFoot, Key: legendKey, Text: legendText,
 		Times: x.ticks, Outage: stretch{x.at(0), x.at(r.Storm.Outage.Seconds()) - x.at(0)},
 		Panels: []panel{
 			{"share", "Clients that are connected", shareTop, shareFoot, share.ticks, r.shareLines(x, share)},
-			{"rate", "Attempts in each second, on a logarithmic scale", rateTop, rateFoot, rate.ticks, r.rateLines(x, rate)},
+			{"rate", r.rateTitle(), rateTop, rateFoot, rate.ticks, r.rateLines(x, rate)},
 		},
 		Legend: r.legend(),
 	}

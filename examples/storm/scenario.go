@@ -29,6 +29,7 @@ type kind struct {
 	// story follows "100,000 clients", with the length of the outage, and comes before
 	// "2,000 joins a second".
 	story string
+	mark  string // for the time of the fault
 	fault func(length time.Duration) sim.Fault
 	// meanwhile says that clients can come back before it is over.
 	meanwhile bool
@@ -38,27 +39,27 @@ func (k kind) names() (name, what string) { return k.name, k.what }
 
 var kinds = []kind{
 	{
-		name: "restart", what: "the server closes all connections with 1012",
+		name: "restart", mark: "outage", what: "the server closes all connections with 1012",
 		story: "lose their server, which closes with 1012 and is gone for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Restart{At: calm, For: length} },
 	}, {
-		name: "crash", what: "connections break without a word",
+		name: "crash", mark: "outage", what: "connections break without a word",
 		story: "lose their server, which crashes and is gone for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Outage{At: calm, For: length} },
 	}, {
-		name: "proxied", what: "the same, behind a proxy that answers 502 meanwhile",
+		name: "proxied", mark: "outage", what: "the same, behind a proxy that answers 502 meanwhile",
 		story: "lose their server, which crashes behind a proxy and is gone for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Outage{At: calm, For: length, Answer: 502} },
 	}, {
-		name: "blackhole", what: "nothing gets through, and nobody is told",
+		name: "blackhole", mark: "silence", what: "nothing gets through, and nobody is told",
 		story: "hear nothing from their server for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.BlackHole{At: calm, For: length} },
 	}, {
-		name: "drain", what: "the server tells its clients one by one to go away (1001), and takes them again",
+		name: "drain", mark: "draining", what: "the server tells its clients one by one to go away (1001), and takes them again",
 		story: "are told one by one to go away and come back, within %s; the server takes", meanwhile: true,
 		fault: func(length time.Duration) sim.Fault { return sim.Drain{At: calm, For: length} },
 	}, {
-		name: "offline", what: "the network of all clients goes away",
+		name: "offline", mark: "offline", what: "the network of all clients goes away",
 		story: "lose their own network for %s; their server takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Offline{At: calm, For: length} },
 	},

@@ -31,10 +31,10 @@ func (r report) course(x result) [][]string {
 	step := niceStep(end, mostRows)
 	rows := [][]string{{"time", "connected", bar(-1), "attempts/s", "let in", "refused", "no server", ""}}
 	var sum sim.Attempts
-	for i, p := range x.Fleet.Series {
+	for _, p := range x.Fleet.Series {
 		add(&sum, p.Attempts)
 		at := p.At - x.Fleet.Summary.Begin
-		if i > 0 && at%step != 0 {
+		if at%step != 0 {
 			continue
 		}
 		if at > end {
@@ -52,8 +52,8 @@ func (r report) moment(x result, p sim.Point, at time.Duration, sum sim.Attempts
 	rate := func(n int) string { return grouped(float64(int(float64(n)/length.Seconds() + 0.5))) }
 	share := float64(p.Connected) / float64(x.Fleet.Clients)
 	mark := ""
-	if at >= 0 && at < x.Fleet.Summary.Outage {
-		mark = "outage"
+	if k, _ := pick("kind", kinds, r.Storm.Kind); at >= 0 && at < x.Fleet.Summary.Outage {
+		mark = k.mark
 	}
 	return []string{
 		seconds(at), percent(share), bar(share), rate(sum.Total()), rate(sum.Accepted + sum.Forgotten),
