@@ -50,7 +50,7 @@ func (s *Server) claim(v *visit, m Message) (p *participant, old *visit, r *refu
 		return nil, nil, r
 	}
 	if p = s.roster[m.Attendee]; p != nil && p.session.is(m.Session) {
-		if old, ok := p.attach(v); ok {
+		if old, ok := p.attach(v, m.ID); ok {
 			return p, old, nil
 		}
 	}
@@ -83,13 +83,16 @@ func (s *Server) bury(p *participant, last *refusal) {
 }
 
 // attach makes v the visit of the participant and gives the one before, nil if
-// there was none. It fails if the participant has ended or has no media left.
-func (p *participant) attach(v *visit) (old *visit, ok bool) {
+// there was none. It fails if the participant has ended or has no media left, and for
+// a request that is older than the last one: its client has given it up, and it was
+// overtaken on its way here.
+func (p *participant) attach(v *visit, request uint64) (old *visit, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over || p.mediaEnded() {
+	if p.over || p.mediaEnded() || request < p.resumed {
 		return nil, false
 	}
+	p.resumed = request
 	if old = p.visit; old == nil {
 		close(p.back)
 	}

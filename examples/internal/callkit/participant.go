@@ -30,14 +30,15 @@ type participant struct {
 	startSender sync.Once  // a connection that was shaky is connected twice
 	negotiating sync.Mutex // one visit may follow another in the middle of it
 
-	mu     sync.Mutex
-	visit  *visit        // nil while nobody is there
-	back   chan struct{} // closed by the next visit, if there is none
-	over   bool          // there will be none
-	missed []Message     // audio statuses that nobody was there to hear
-	silent bool
-	out    *outbound              // nil before the offer
-	peer   *webrtc.PeerConnection // nil before the offer
+	mu      sync.Mutex
+	visit   *visit        // nil while nobody is there
+	resumed uint64        // the last request to resume that was heeded; a client counts them
+	back    chan struct{} // closed by the next visit, if there is none
+	over    bool          // there will be none
+	missed  []Message     // audio statuses that nobody was there to hear
+	silent  bool
+	out     *outbound              // nil before the offer
+	peer    *webrtc.PeerConnection // nil before the offer
 }
 
 func newParticipant(v *visit, attendee string) *participant {

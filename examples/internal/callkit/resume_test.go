@@ -477,3 +477,22 @@ func (p *participant) waiting() []Message {
 	defer p.mu.Unlock()
 	return p.missed
 }
+
+// TestOvertakenResume: one that its client has given up, and that reaches the server
+// after the next one, does not take the place of that.
+func TestOvertakenResume(t *testing.T) {
+	s := startServer(t, ServerOptions{})
+	c, h := callWithAudio(t, s, alice)
+	require.NoError(t, c.Resume(soon(t), ResumeOptions{}))
+	last, _ := c.requests.open()
+	late, _, err := openChannel(soon(t), s.URL(), nil)
+	require.NoError(t, err)
+	defer late.cut()
+	m := Message{Kind: KindResume, ID: last - 2, Attendee: alice, Session: c.session}
+	require.NoError(t, late.send(soon(t), m))
+	ack, err := late.receive(soon(t))
+	require.NoError(t, err)
+	assert.True(t, ack.Gone)
+	answersPings(t, c, h)
+	assert.Empty(t, h.losses())
+}
