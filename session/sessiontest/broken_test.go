@@ -341,6 +341,14 @@ var faults = []fault{
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
+	{"connect-attempt", "resumes as it has joined", func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			return bentResumer{l, func(ctx context.Context, a session.Attempt) error {
+				a.Credentials = l.attempt.Credentials
+				return sound[session.Resumer](l).Resume(ctx, a)
+			}}
+		}
+	}},
 	{"two-links", "closes all", func(b *broken) {
 		b.bend = closing(func(l *bent, ctx context.Context) error {
 			b.each(func(epoch uint64) {

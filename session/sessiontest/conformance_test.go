@@ -28,6 +28,7 @@ func (s *scripted) fixture() Fixture {
 	return Fixture{
 		Transport: s,
 		Attempt:   session.Attempt{Endpoint: "wss://here", Credentials: session.Credentials{Attendee: "ada", Token: "secret"}},
+		Other:     session.Attempt{Endpoint: "wss://there", Credentials: session.Credentials{Attendee: "ada", Token: "another"}},
 		Promotion: session.Credentials{Token: "up"},
 		Has:       CanPing | CanProbe | CanRestartMedia | CanResume | CanUpdate | CanPromote | CanLeave,
 		Vanish:    s.vanish, Drop: s.drop, Refuse: s.refuse, Forget: s.forget, Heal: s.heal, Links: s.links, Used: s.used,

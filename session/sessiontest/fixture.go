@@ -23,6 +23,9 @@ type Fixture struct {
 	// Credentials that work, if the transport wants some. Epoch, Number, Level,
 	// RestartMedia and Timeout are set by the rules.
 	Attempt session.Attempt
+	// Other has another Endpoint and other Credentials that work, too; optional. With it
+	// the rule "connect-attempt" finds a transport that sticks to its first ones.
+	Other session.Attempt
 	// Promotion are the credentials for Promote.
 	Promotion session.Credentials
 	// Has are the abilities that links are meant to have. One that is missing fails the
@@ -49,8 +52,8 @@ type Fixture struct {
 	// Links counts the links that the server knows of. The rules wait for Patience
 	// until those that were closed are gone.
 	Links func() int
-	// Used says what is wrong if the newest attempt that reached the server was not
-	// made with this attempt's Endpoint and Credentials.
+	// Used says what is wrong if the newest attempt, a resume included, that reached the
+	// server was not made with the Endpoint and the Credentials of a.
 	Used func(a session.Attempt) error
 
 	// Patience is how long what should happen soon may take: to connect, to answer, to
@@ -127,8 +130,8 @@ func TestTransport(t *testing.T, factory func(tb testing.TB) Fixture) {
 // TestTransportInBubble is TestTransport in fake time: the factory and the rule run in
 // a testing/synctest bubble, one for each rule. The network has to be in memory, as
 // net.Pipe or Pion's vnet are, and what Patience, Grace and Quiet wait for costs
-// nothing. A call that never returns, and a goroutine that nothing ends, end the test
-// binary, after the failure was told: a bubble does not let go of them.
+// nothing. Goroutines that nothing ends are told and then end the test binary, since a
+// bubble does not let go of them.
 func TestTransportInBubble(t *testing.T, factory func(tb testing.TB) Fixture) {
 	t.Helper()
 	tryAll(t, factory, true)

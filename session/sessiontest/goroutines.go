@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"fmt"
 	"maps"
 	"runtime"
 	"slices"
@@ -63,4 +64,16 @@ func (t *trial) leaked(before map[string]string) []string {
 		return nil
 	}
 	return slices.Sorted(maps.Values(left))
+}
+
+// maxStacks is how many stacks a message shows.
+const maxStacks = 8
+
+// stacks are those of goroutines for a message.
+func stacks(left []string) string {
+	more := ""
+	if n := len(left) - maxStacks; n > 0 {
+		left, more = left[:maxStacks], fmt.Sprintf("and %d more\n", n)
+	}
+	return "\n\n" + strings.Join(left, "\n\n") + "\n\n" + more
 }

@@ -64,7 +64,7 @@ func (w *watched) Err() error {
 const firstLook = 2
 
 // maxMoments is how many moments of each kind are tried.
-const maxMoments = 6
+const maxMoments = 8
 
 // moments spreads moments over a call that took so long and looked so often.
 func moments(took time.Duration, looks int64) (list []moment) {

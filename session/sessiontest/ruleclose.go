@@ -125,8 +125,8 @@ func closeContext(t *trial) {
 		t.breaks("%v after a Close with a context that had ended, the server still has %d links", t.Patience, t.Links())
 	}
 	if left := t.leaked(before); len(left) > 0 {
-		t.breaks("%v after a Close with a context that had ended, %d goroutines are left:\n\n%s\n",
-			t.Patience, len(left), strings.Join(left, "\n\n"))
+		t.breaks("%v after a Close with a context that had ended, %d goroutines are left:%s",
+			t.Patience, len(left), stacks(left))
 	}
 }
 
@@ -196,8 +196,8 @@ func closeGoroutines(t *trial) {
 		s.close()
 	}
 	if left := t.leaked(before); len(left) > 0 {
-		t.breaks("%d goroutines were left %v after %d links had been closed:\n\n%s\n",
-			len(left), t.Patience, cycles, strings.Join(left, "\n\n"))
+		t.breaks("%d goroutines were left %v after %d links had been closed:%s",
+			len(left), t.Patience, cycles, stacks(left))
 	}
 }
 

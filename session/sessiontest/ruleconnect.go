@@ -212,13 +212,13 @@ func connectRefused(t *trial) {
 }
 
 // failing makes attempts that should fail, and gives those that did.
-func (t *trial) failing() (failed []*subject) {
-	for look := range int64(maxMoments) {
-		i := t.interruptAt(moment{look: firstLook + look})
-		if !i.returned {
+func (t *trial) failing(list []moment) (failed []*subject) {
+	for _, m := range list {
+		i := t.interruptAt(m)
+		switch {
+		case !i.returned:
 			t.skip("a Connect has not returned whose context had ended: see rule connect-cancelled-during")
-		}
-		if i.returned && i.err != nil {
+		case i.err != nil:
 			failed = append(failed, i.subject)
 		}
 		i.close()
@@ -235,22 +235,25 @@ func (t *trial) failing() (failed []*subject) {
 }
 
 func connectFailedGoroutines(t *trial) {
-	t.open().close() // what a process starts only once is there now
-	t.failing()
+	list := t.connectMoments()
+	if len(t.failing(list)) == 0 { // what a process starts only once is there after this
+		t.skip("no Connect failed when its context ended, and there is no Refuse")
+	}
+	if t.Refuse != nil && t.Heal == nil {
+		t.skip("there is a Refuse, but no Heal to undo it")
+	}
 	if t.Heal != nil {
 		t.Heal()
 	}
 	before := goroutines(t.bubble)
-	if len(t.failing()) == 0 {
-		t.skip("no Connect failed when its context ended, and there is no Refuse")
-	}
+	t.failing(list)
 	if left := t.leaked(before); len(left) > 0 {
-		t.breaks("%d goroutines were left %v after attempts had failed:\n\n%s\n", len(left), t.Patience, strings.Join(left, "\n\n"))
+		t.breaks("%d goroutines were left %v after attempts had failed:%s", len(left), t.Patience, stacks(left))
 	}
 }
 
 func connectFailedSilent(t *trial) {
-	failed := t.failing()
+	failed := t.failing(t.connectMoments())
 	if len(failed) == 0 {
 		t.skip("no Connect failed when its context ended, and there is no Refuse")
 	}
@@ -266,7 +269,7 @@ func connectFailedSilent(t *trial) {
 }
 
 func connectAgain(t *trial) {
-	t.failing()
+	t.failing(t.connectMoments())
 	if t.Refuse != nil && t.Heal == nil {
 		t.skip("there is a Refuse, but no Heal to undo it")
 	}
@@ -294,12 +297,22 @@ func connectAttempt(t *trial) {
 	if err := t.Used(s.attempt); err != nil {
 		t.breaks("after Connect: %v", err)
 	}
-	o, tried := s.resume(false)
-	if !tried || o.err != nil {
-		return // other rules see to that
+	elsewhere := t.Other.Endpoint != ""
+	if elsewhere {
+		s.attempt.Endpoint, s.attempt.Credentials = t.Other.Endpoint, t.Other.Credentials
 	}
-	if err := t.Used(s.attempt); err != nil {
-		t.breaks("after Resume: %v", err)
+	if o, tried := s.resume(false); tried && o.returned && o.err == nil { // or it is another rule's concern
+		if err := t.Used(s.attempt); err != nil {
+			t.breaks("after Resume: %v", err)
+		}
+	}
+	s.close()
+	if !elsewhere {
+		return
+	}
+	t.Attempt = t.Other
+	if s := t.open(); t.Used(s.attempt) != nil {
+		t.breaks("after a Connect to elsewhere: %v", t.Used(s.attempt))
 	}
 }
 

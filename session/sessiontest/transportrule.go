@@ -39,6 +39,9 @@ var transportRules = slices.Concat(connectRules, closeRules, abilityRules, resto
 // try holds one fixture against the rule.
 func (r *transportRule) try(tb testing.TB, factory func(testing.TB) Fixture, bubble bool) {
 	tb.Helper()
+	if bubble {
+		tb.Cleanup(func() { r.nothingLeft(tb) }) // called when those of the factory were
+	}
 	f := factory(tb)
 	if f.Transport == nil {
 		tb.Fatal("sessiontest: the factory has made a Fixture without a Transport")
@@ -51,4 +54,15 @@ func (r *transportRule) try(tb testing.TB, factory func(testing.TB) Fixture, bub
 	t := &trial{tb: tb, rule: r, bubble: bubble, Fixture: f.effective(bubble)}
 	defer t.finish()
 	r.check(t)
+}
+
+// nothingLeft says what keeps a bubble from ending, which panics without a word about
+// the rule.
+func (r *transportRule) nothingLeft(tb testing.TB) {
+	tb.Helper()
+	t := &trial{Fixture: Fixture{}.effective(true), bubble: true}
+	if left := t.leaked(nil); len(left) > 0 {
+		tb.Errorf("after rule %q, when everything was closed and cleaned up, %d goroutines are left, with which a bubble cannot end; "+
+			"see what the rules connect-failed-goroutines and close-goroutines ask for:%s", r.name, len(left), stacks(left))
+	}
 }
