@@ -229,6 +229,8 @@ func (c *core) arrives(a arrival) {
 		}
 	case anEcho:
 		c.handle(closed(a.epoch, status.LayerSignaling, status.Status{}))
+	case aReturn:
+		c.silence(&c.links[a.epoch-1], a.epoch, 0)
 	case aEnd:
 		c.end()
 	case aBound:
@@ -306,6 +308,9 @@ func (c *core) onLink(i int, epoch uint64) {
 		c.handle(machine.Input{Kind: machine.Ponged, Epoch: epoch, ID: 1 << 40})
 	case Silence:
 		c.silence(l, epoch, s.Layers)
+		if s.For > 0 {
+			c.queue.put(arrival{at: c.now.Mono + time.Duration(s.For), what: aReturn, epoch: epoch})
+		}
 	case CannotPing:
 		l.mutters = true
 	}

@@ -104,7 +104,10 @@ func anyStep(d *dice, p *profile, at Span) Step {
 	case Declare:
 		s.Expect = health.Expectation(d.n(4))
 	case Silence:
-		s.Layers = health.Layers(d.n(4))
+		s.Layers = pick(d, []health.Layers{health.Media, health.Signaling, health.Both, health.Both, 0})
+		if s.Layers != 0 && !d.one(3) {
+			s.For = pick(d, []Span{300 * ms, 2 * sec, 2800 * ms, 3 * sec, 4500 * ms, 4600 * ms, 4800 * ms, 5 * sec, 20 * sec})
+		}
 	case Hint:
 		s.Hint = pick(d, hints)
 	case Sleep:

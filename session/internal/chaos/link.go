@@ -43,7 +43,10 @@ func (l *link) hears(now time.Duration) machine.Heard {
 func (c *core) silence(l *link, epoch uint64, layers health.Layers) {
 	l.hears(c.now.Mono)
 	l.flows, l.silent = c.now.Mono, layers
-	if l.held != 0 && !layers.Has(health.Signaling) {
+	if c.gone {
+		l.silent = health.Both
+	}
+	if l.held != 0 && !l.silent.Has(health.Signaling) {
 		c.queue.put(arrival{at: c.now.Mono, what: aPong, epoch: epoch, id: l.held})
 		l.held = 0
 	}

@@ -124,7 +124,7 @@ func scheduleMoment(before observer.Event, e observer.RetryScheduled) (list []st
 }
 
 func endMoment(e observer.Stopped) []string {
-	if e.Status.Code == status.AudioAuthenticationRejected && e.Initiator == observer.ByStatus && e.Decision.Facts.Recovery.Rejections > 1 {
+	if e.Status.Code == status.AudioAuthenticationRejected && e.Initiator == observer.ByStatus && e.Decision.Facts.Recovery.Rejected {
 		return []string{momentRejected}
 	}
 	return nil

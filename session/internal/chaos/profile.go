@@ -54,7 +54,7 @@ var profiles = []profile{
 		},
 	},
 	{
-		name: "quiet", steps: 3, answers: 2, gaps: []Span{600 * ms, 2 * sec, 4 * sec, 5 * sec, 7 * sec}, bad: 30, outcomes: mild, rude: 20, strays: 20, final: 20,
+		name: "quiet", steps: 3, answers: 2, gaps: []Span{300 * ms, 2 * sec, 2900 * ms, 3100 * ms, 4600 * ms, 4800 * ms, 7 * sec}, bad: 30, outcomes: mild, rude: 20, strays: 20, final: 20,
 		deeds: []Deed{Silence, Silence, Silence, Silence, Silence, Hint, Doubt, Declare, Close},
 		settle: func(d *dice, s *Settings) {
 			s.Detector, s.Can = true, s.Can|abilities("ping+probe")

@@ -21,6 +21,7 @@ const (
 	aSample
 	aPresent
 	anEcho
+	aReturn
 	aEnd
 	aBound
 	aStop

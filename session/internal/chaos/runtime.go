@@ -216,6 +216,9 @@ func (r *shell) onLink(l *socket, s *Step) {
 		l.r.Pong(1 << 40)
 	case Silence:
 		l.silence(s.Layers)
+		if s.For > 0 {
+			time.AfterFunc(time.Duration(s.For), func() { l.silence(0) })
+		}
 	case CannotPing:
 		r.server.mu.Lock()
 		l.mutters = true

@@ -91,7 +91,7 @@ func TestFaultsOfTheRuntimeAreFound(t *testing.T) {
 					heard.Observe(e)
 				}
 			})
-		}), []string{ruleEvents}},
+		}), []string{ruleEvents, ruleView}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begun := time.Now()

@@ -144,7 +144,7 @@ const (
 	Declare    Deed = "declare"     // Back, Expect
 	Present    Deed = "present"     // Back
 	StrayPong  Deed = "stray-pong"  // Back: an answer to a ping that was never sent
-	Silence    Deed = "silence"     // Layers: of the newest link; the others can be heard again
+	Silence    Deed = "silence"     // Layers, For: of the newest link; the others can be heard again. 0: for good
 	Hint       Deed = "hint"        // Hint
 	Sleep      Deed = "sleep"       // For: the wall clock runs on, or back if it is negative
 	Stall      Deed = "stall"       // For: time passes, and nothing is handled

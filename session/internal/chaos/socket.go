@@ -102,9 +102,11 @@ func (s *socket) question(ctx context.Context, kind int, id uint64, layer health
 // silence makes layers a black hole, and lets the others come back.
 func (s *socket) silence(l health.Layers) {
 	s.v.mu.Lock()
-	s.silent = l
+	if s.silent = l; s.v.gone {
+		s.silent = health.Both
+	}
 	held := s.held
-	if !l.Has(health.Signaling) {
+	if !s.silent.Has(health.Signaling) {
 		s.held = 0
 	}
 	s.v.mu.Unlock()
