@@ -11,11 +11,15 @@ const (
 	forJitter
 )
 
+// mostly is how many events an agenda mostly has.
+const mostly = 5
+
 // setUp gives a client what it needs before it has a mind.
 func (e *engine) setUp(c *client, number int) {
 	*c = client{
 		number: uint32(number), slot: uint32(number % e.per), queued: -1,
 		nature: newDice(e.plan.Seed, number, forNature), jitter: newDice(e.plan.Seed, number, forJitter),
+		agenda: make(agenda, 0, mostly),
 	}
 }
 

@@ -180,7 +180,7 @@ func TestGatesDecideInOrder(t *testing.T) {
 // TestCapacityIsNeverExceeded: in no stretch of time does a server let in more than it
 // can serve, and has room for.
 func TestCapacityIsNeverExceeded(t *testing.T) {
-	s := storm(1000)
+	s := storm(400)
 	s.Servers[0].Queue, s.Servers[0].ResumeCost = 7, 1
 	s.Step = binWidth
 	r := run(t, s)
@@ -190,9 +190,9 @@ func TestCapacityIsNeverExceeded(t *testing.T) {
 	}
 	for from := range sums {
 		for to := from + 1; to < min(from+200, len(sums)); to++ {
-			room := 20*(time.Duration(to-from)*binWidth).Seconds() + 7 + 1
+			room := 8*(time.Duration(to-from)*binWidth).Seconds() + 7 + 1
 			require.LessOrEqual(t, float64(sums[to]-sums[from]), room+1e-9)
 		}
 	}
-	assert.Equal(t, 1000, r.Summary.Hit)
+	assert.Equal(t, 400, r.Summary.Hit)
 }

@@ -35,12 +35,12 @@ func asJSON(t testing.TB, r *Result) string {
 
 // TestSameSeedSameResult on any number of workers; another seed has another one.
 func TestSameSeedSameResult(t *testing.T) {
-	s := storm(300)
+	s := storm(100)
 	s.Network = Network{Loss: 0.02, Deaths: Deaths{Media: 20, Signaling: 20, Both: 20, Told: 0.5}, Offline: Absence{PerHour: 20, Hints: true}}
 	s.Servers = append(s.Servers, Server{JoinsPerSecond: 3, RetryAfter: RetryAfter{Ticket: true}})
 	s.Workers = 1
 	one := asJSON(t, run(t, s))
-	for _, workers := range []int{1, 2, 7, 300} {
+	for _, workers := range []int{1, 2, 7, 100} {
 		s.Workers = workers
 		assert.Equal(t, one, asJSON(t, run(t, s)), "%d workers", workers)
 	}
