@@ -16,6 +16,13 @@
 // Credentials, a Limiter, and a Resync hook that runs before the session counts as
 // connected again. Session.Hint tells it what happens to the network.
 //
+// # Recording
+//
+// Config.Recorder writes down all that a session learns and decides by, as it happens
+// (NewRecorder) or in a ring that is written when something has gone wrong (NewRing).
+// Replay decides it again, with nothing but that, and tells the same events, or where
+// it comes to something else.
+//
 // All methods of Session may be called from any goroutine, and from inside any
 // observer.
 package session
