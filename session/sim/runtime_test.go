@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/health"
@@ -23,23 +23,36 @@ import (
 // TestRuntimeDoesTheSame: a real session over a transport with the delays of the
 // simulation goes through the same outage in the same way, to the nanosecond.
 func TestRuntimeDoesTheSame(t *testing.T) {
-	for seed := range uint64(20) {
-		var d diary
-		way := time.Duration(3+seed) * 7 * time.Millisecond
-		length := time.Duration(seed) * 500 * time.Millisecond
-		run(t, Scenario{
-			Seed: seed, Clients: 1, For: time.Minute, watch: d.watch, Network: Network{Latency: Always(way)},
-			Faults: []Fault{Outage{At: time.Second, For: length + 1}},
-		})
-		var simulated []string
-		for _, h := range d.told[0] {
-			simulated = append(simulated, line(h.e, h.at-time.Second))
-		}
-		require.NotEmpty(t, simulated)
-		synctest.Test(t, func(t *testing.T) {
-			assert.Equal(t, simulated, lived(t, seed, way, length+1), "seed %d", seed)
+	for name, fault := range map[string]Outage{
+		"crash":           {},
+		"goodbye":         {CloseCode: 1001},
+		"answered":        {Answer: 503},
+		"signaling alone": {KeepSessions: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(15) {
+				fault.At, fault.For = time.Second, time.Duration(seed)*700*time.Millisecond+1
+				way := time.Duration(3+seed) * 7 * time.Millisecond
+				simulated := simulate(t, seed, way, fault)
+				require.Equal(t, "Recovered", strings.Fields(simulated[len(simulated)-1])[1])
+				synctest.Test(t, func(t *testing.T) {
+					require.Equal(t, simulated, lived(t, seed, way, fault), "seed %d", seed)
+				})
+			}
 		})
 	}
+}
+
+// simulate plays an outage to a fleet of one.
+func simulate(t *testing.T, seed uint64, way time.Duration, fault Outage) (lines []string) {
+	var d diary
+	run(t, Scenario{
+		Seed: seed, Clients: 1, For: time.Minute, watch: d.watch, Network: Network{Latency: Always(way)}, Faults: []Fault{fault},
+	})
+	for _, h := range d.told[0] {
+		lines = append(lines, line(h.e, h.at-fault.At))
+	}
+	return lines
 }
 
 // line is what matters of an event.
@@ -57,10 +70,11 @@ func line(e observer.Event, since time.Duration) string {
 }
 
 // lived plays the same to a real session, once it has been connected for a while.
-func lived(t *testing.T, seed uint64, way, length time.Duration) []string {
+func lived(t *testing.T, seed uint64, way time.Duration, fault Outage) []string {
 	var lines []string
 	jitter := newDice(seed, 0, forJitter)
-	wire := &wire{way: way, fails: time.Now().Add(2 * time.Minute), back: time.Now().Add(2*time.Minute + length)}
+	wire := &wire{way: way, fault: fault, fails: time.Now().Add(2 * time.Minute)}
+	wire.back = wire.fails.Add(fault.For)
 	var mu sync.Mutex
 	s, err := session.New(session.Config{
 		Transport: wire, Random: jitter.float,
@@ -92,6 +106,7 @@ func (l listener) Observe(e observer.Event) { l(e) }
 // one time to another.
 type wire struct {
 	way         time.Duration
+	fault       Outage
 	fails, back time.Time
 }
 
@@ -103,13 +118,18 @@ func (w *wire) trips(n int) { time.Sleep(time.Duration(n) * 2 * w.way) }
 // dial opens a connection and sends the request, to which the answer is on its way.
 func (w *wire) dial() error {
 	time.Sleep(w.way)
-	if w.down() {
+	if w.down() && w.fault.Answer == 0 {
 		time.Sleep(w.way)
 		return fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
 	}
 	time.Sleep(w.way)
 	w.trips(dialTrips - 1)
-	w.trips(1)
+	time.Sleep(w.way)
+	down := w.down()
+	time.Sleep(w.way)
+	if down {
+		return status.Status{Code: status.SignalingInternalServerError, Layer: status.LayerSignaling, Wire: w.fault.Answer, Shared: true}
+	}
 	return nil
 }
 
@@ -121,7 +141,7 @@ func (w *wire) Connect(_ context.Context, _ session.Attempt, r *session.Reporter
 	r.Expect(health.ExpectMedia)
 	l := &wireLink{wire: w, r: r}
 	if time.Now().Before(w.fails) {
-		l.ends = time.AfterFunc(time.Until(w.fails)+w.way, func() { r.Closed(status.LayerSignaling, io.EOF) })
+		l.ends = time.AfterFunc(time.Until(w.fails)+w.way, l.lose)
 	}
 	return l, nil
 }
@@ -130,6 +150,15 @@ type wireLink struct {
 	*wire
 	r    *session.Reporter
 	ends *time.Timer
+}
+
+// lose tells how the connection has ended.
+func (l *wireLink) lose() {
+	var err error = io.EOF
+	if l.fault.CloseCode != 0 {
+		err = status.FromWebSocketClose(l.fault.CloseCode, status.Attached)
+	}
+	l.r.Closed(status.LayerSignaling, err)
 }
 
 func (l *wireLink) Close(context.Context) error {
@@ -160,10 +189,15 @@ func (l *wireLink) RestartMedia(context.Context, session.Attempt) error {
 	return nil
 }
 
-// Resume finds nobody or, afterwards, a server that does not know the session.
+// Resume finds nobody or, afterwards, a server that knows the session or does not.
 func (l *wireLink) Resume(context.Context, session.Attempt) error {
 	if err := l.dial(); err != nil {
 		return err
 	}
-	return session.ErrRefused
+	if !l.fault.KeepSessions {
+		return session.ErrRefused
+	}
+	l.trips(resumeTrips)
+	l.r.Alive(status.LayerMedia) // which has never stopped
+	return nil
 }
