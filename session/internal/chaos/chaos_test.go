@@ -60,7 +60,7 @@ func alone(t *testing.T) {
 func TestCore(t *testing.T) {
 	alone(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	r, begun := span(10_000_000, 12_000), time.Now()
+	r, begun := span(10_000_000, 40_000), time.Now()
 	bad, broken, cover := Hunt(r, progress(), func(workers int, work func(Player)) {
 		var all sync.WaitGroup
 		for range workers {
@@ -78,7 +78,7 @@ func TestCore(t *testing.T) {
 func TestRuntime(t *testing.T) {
 	alone(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	r, begun := span(100_000, 1_500), time.Now()
+	r, begun := span(100_000, 4_000), time.Now()
 	bad, broken, cover := Hunt(r, progress(), func(workers int, work func(Player)) {
 		t.Run("all", func(t *testing.T) {
 			for range workers {
@@ -132,10 +132,18 @@ func read(t *testing.T, file string) *Script {
 	return s
 }
 
+// onlyWithoutRace leaves what runs on one goroutine to the plain run.
+func onlyWithoutRace(t *testing.T) {
+	if raceEnabled {
+		t.Skip("nothing runs at the same time here")
+	}
+}
+
 // What scripts come to covers all that matters, so that nothing can be missed
 // because it never happens.
 func TestScriptsReachEverything(t *testing.T) {
 	alone(t)
+	onlyWithoutRace(t)
 	_, _, cover := Hunt(Range{Count: 8_000}, nil, onThisGoroutine(OnCore(Sound)))
 	for k := machine.Start; k.String()[0] != 'K'; k++ {
 		assert.NotZero(t, cover.Inputs[k], "input %s", k)
@@ -143,11 +151,8 @@ func TestScriptsReachEverything(t *testing.T) {
 	for k := machine.Open; k.String()[0] != 'E'; k++ {
 		assert.NotZero(t, cover.Effects[k], "effect %s", k)
 	}
-	t.Log(counts(cover.Inputs))
-	t.Log(counts(cover.Effects))
-	t.Log(counts(cover.Moments))
-	t.Log(counts(cover.Events))
-	t.Log(cover)
+	t.Logf("%s\ninputs: %s\neffects: %s\nevents: %s\nmoments: %s", cover, counts(cover.Inputs), counts(cover.Effects), counts(cover.Events),
+		counts(cover.Moments))
 	for _, m := range Moments {
 		assert.NotZero(t, cover.Moments[m], m)
 	}

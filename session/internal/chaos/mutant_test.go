@@ -232,6 +232,8 @@ var seededBugs = []seeded{
 // Each bug that is put into the core on purpose is found, and the script that shows
 // it is shrunk to a few steps.
 func TestSeededBugsAreFound(t *testing.T) {
+	alone(t)
+	onlyWithoutRace(t)
 	for _, bug := range seededBugs {
 		t.Run(bug.name, func(t *testing.T) {
 			t.Parallel()
