@@ -130,10 +130,10 @@ func (c *client) meet(w *shard, e event) {
 	}
 }
 
-// receive takes what comes over a connection, which waits while the network is away.
+// receive takes what comes over a connection, which waits while nothing gets through.
 func (c *client) receive(w *shard, e event) {
-	if away := c.awayUntil; away > c.now && (e.kind != answered || e.what != offline) {
-		e.at = after(away, c.resend(w, away-c.now))
+	if until := c.cut(w, e); until > c.now {
+		e.at = after(until, c.resend(w, until-c.now))
 		c.agenda.put(e)
 		return
 	}
@@ -152,13 +152,28 @@ func (c *client) receive(w *shard, e event) {
 	}
 }
 
-// resend is when after a gap that long the next copy of a packet is sent.
+// cut is until when the way that an event comes from is cut, if it is.
+func (c *client) cut(w *shard, e event) time.Duration {
+	server := c.link.server
+	if e.kind == answered {
+		if e.what == offline {
+			return 0 // the system says so itself
+		}
+		server = c.attempt.server
+	}
+	hole, _ := at(w.plan.places[server].holes, c.now)
+	return max(c.awayUntil, hole.to)
+}
+
+// resend is how long after a gap the next copy of a packet arrives that is sent again
+// at growing intervals.
 func (c *client) resend(w *shard, gap time.Duration) time.Duration {
-	next := resendAfter + 2*c.delay(w, c.home)
+	trip := 2 * c.delay(w, c.home)
+	next := resendAfter + trip
 	for next < gap {
 		next *= 2
 	}
-	return next - gap + 2*c.delay(w, c.home)
+	return next - gap + trip
 }
 
 // put enters an event of the link.

@@ -76,12 +76,12 @@ func (g *gate) restart(now time.Duration) {
 }
 
 // room says whether a request can be taken: one whose slot has come, or any as long
-// as nothing is promised to others.
+// as nothing is promised to others. Who is there already needs no slot.
 func (g *gate) room(r *request) bool {
 	if slot, promised := g.tickets[r.client]; promised {
 		return slot <= r.at
 	}
-	return g.promised <= r.at && g.idles(r.at)
+	return (g.promised <= r.at || r.level == policy.RestartMedia) && g.idles(r.at)
 }
 
 // idles says whether there is room for one more.

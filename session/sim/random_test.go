@@ -100,11 +100,29 @@ func check(t *testing.T, s Scenario, d *diary, r *Result) {
 	recovered := r.Summary.Recoveries
 	assert.Equal(t, recovered.Healed+recovered.RestartMedia+recovered.Resume+recovered.Rejoin,
 		each(d, func(int, time.Duration, observer.Recovered, []heard) {}))
+	for _, f := range s.Faults {
+		if o, ok := f.(Outage); ok {
+			checkOutage(t, o, r)
+		}
+	}
 	for _, list := range d.told {
 		var events []observer.Event
 		for _, h := range list {
 			events = append(events, h.e)
 		}
 		sessiontest.CheckPart(t, events)
+	}
+}
+
+// checkOutage: who is not there decides nothing.
+func checkOutage(t *testing.T, o Outage, r *Result) {
+	for _, region := range r.Regions {
+		for _, p := range region.Series {
+			concerns := o.Server == "" || o.Server == region.Server
+			if concerns && p.At-r.Step >= o.At && p.At <= o.At+o.For {
+				a := p.Attempts
+				assert.Zero(t, a.Accepted+a.Refused+a.Unanswered+a.Forgotten, "%s at %s: %+v", region.Server, p.At, a)
+			}
+		}
 	}
 }

@@ -147,21 +147,29 @@ func (c *client) ask(w *shard, e event) {
 		return
 	}
 	place, there := &w.plan.places[a.server], c.now+way
-	if outage, down := at(place.outages, there); down && outage.answer != 0 && !inside {
+	outage, down := at(place.outages, there)
+	_, breaks := place.breaks(a.dialed, there)
+	switch {
+	case inside && down: // of which it will hear
+	case down && outage.answer != 0:
 		c.meets(w, there, dead)
 		c.answer(there+way, refused, outage.answer)
-		return
-	}
-	if _, breaks := place.breaks(a.dialed, there); breaks && !inside {
+	case breaks && !inside:
 		c.meets(w, there, dead)
 		c.answer(there+way, broken, 0)
-		return
+	default:
+		c.request(w, place, there)
 	}
+}
+
+// request puts the request on its way to the server, which decides about it.
+func (c *client) request(w *shard, l *place, there time.Duration) {
+	a, way := &c.attempt, c.delay(w, c.attempt.server)
 	c.waits++
-	a.fated = true // by the server
+	a.fated = true
 	w.outbox = append(w.outbox, request{
 		at: there, client: c.number, number: a.number, level: a.level, server: a.server,
-		known: a.level == policy.Resume && c.known(place, there), way: way, rest: c.rest(w, way),
+		known: a.level == policy.Resume && c.known(l, there), way: way, rest: c.rest(w, way),
 	})
 }
 
