@@ -332,6 +332,8 @@ func TestRecorderIsForOneSession(t *testing.T) {
 	defer s.Close()
 	_, err = session.New(session.Config{Transport: &tr, Recorder: ring})
 	assert.ErrorContains(t, err, "make one for each")
+	_, err = session.New(session.Config{Transport: &tr, Recorder: session.NewRing(0), Name: strings.Repeat("x", 2<<20)})
+	assert.ErrorContains(t, err, "too large to be recorded")
 	for _, bad := range []*session.Recorder{{}, session.NewRecorder(nil)} {
 		_, err = session.New(session.Config{Transport: &tr, Recorder: bad})
 		assert.ErrorContains(t, err, "NewRecorder, with a writer, or NewRing")

@@ -2,6 +2,7 @@ package holdfast_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"runtime"
 	"strings"
@@ -205,6 +206,9 @@ func TestRecorderWriterIsBroken(t *testing.T) {
 			require.ErrorIs(t, s.Err(), status.Left)
 			assert.Zero(t, writing())
 			rec.Check(t)
+			if name == "fails" {
+				assert.Greater(t, recorder.Lost(), uint64(4000), "all of it, in the end")
+			}
 		})
 	}
 }
@@ -263,5 +267,23 @@ func TestRecorderWritesWholeLines(t *testing.T) {
 		all := lines(text.bytes())
 		assert.Contains(t, all[len(all)-1], `"kind":"sample"`)
 		s.Close()
+	})
+}
+
+// A very long text is cut, and costs neither its line nor those after it.
+func TestRecorderLongTexts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text file
+		s, recorder, tr, _ := recordedTo(t, &text)
+		tr.Report(sessiontest.Newest, status.Status{
+			Code: status.AudioServiceUnavailable, Cause: errors.New(strings.Repeat("long ", 1<<20)),
+			Directive: &status.Directive{Endpoint: "wss://" + strings.Repeat("x", 2<<20)},
+		})
+		time.Sleep(30 * sec)
+		require.Equal(t, session.StateConnected, s.State())
+		stopsAfter(t, s, 0)
+		assert.Zero(t, recorder.Lost())
+		assert.Less(t, len(text.bytes()), 100<<10)
+		require.NoError(t, replay(text.bytes()).err)
 	})
 }

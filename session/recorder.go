@@ -78,8 +78,8 @@ func NewRing(size int) *Recorder {
 // does that by itself for the tokens of its Credentials, the 64 newest ones.
 func (r *Recorder) Hide(secret string) { r.hidden.add(secret) }
 
-// Lost counts the inputs that were not recorded because the writer was too slow, or
-// that could not be written.
+// Lost counts the lines that are missing in the recording, because the writer was too
+// slow or has failed, or because they cannot be written.
 func (r *Recorder) Lost() uint64 { return r.lost.Load() }
 
 // Err gives the first error of the writer; nil if there was none. A panic in it is an
@@ -222,7 +222,7 @@ func (r *Recorder) close(then func()) bool {
 func (r *Recorder) abandon() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.out.abandon()
+	r.out.abandon(r)
 }
 
 // loses counts inputs that are not recorded.

@@ -114,6 +114,9 @@ func TestSecrets(t *testing.T) {
 	assert.Regexp(t, `^"wss://~\w{12}@h/\?t=~\w{12}" failed$`, s.text(`"wss://u@h/?t=1" failed`))
 	assert.Equal(t, s.endpoint("wss://h?a=1"), s.endpoint("wss://h?a=1"))
 	assert.NotEqual(t, s.endpoint("wss://h?a=1"), s.endpoint("wss://h?a=2"))
+	long := strings.Repeat("ü", maxText)
+	assert.Less(t, len(s.text(long)), maxText+20)
+	assert.NotEqual(t, s.endpoint(long), s.endpoint(long+"x"))
 	var other secrets
 	assert.NotEqual(t, s.endpoint("wss://h?a=1"), other.endpoint("wss://h?a=1"), "each recorder has a key of its own")
 }

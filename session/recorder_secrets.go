@@ -14,6 +14,9 @@ import (
 	"sync"
 )
 
+// maxText is how much of a text is recorded.
+const maxText = 4 << 10
+
 // maxSecrets is how many texts are looked for: of tokens, the newest.
 const maxSecrets = 64
 
@@ -76,15 +79,22 @@ var urls = regexp.MustCompile("[a-zA-Z][a-zA-Z0-9+.-]*://[^\\s\"'`<>]+")
 
 // text is a text as it may be recorded.
 func (s *secrets) text(text string) string {
-	text = s.replaced(text)
-	if !strings.Contains(text, "://") {
-		return text
+	if text = s.replaced(text); strings.Contains(text, "://") {
+		text = urls.ReplaceAllStringFunc(text, s.url)
 	}
-	return urls.ReplaceAllStringFunc(text, s.url)
+	return s.cut(text)
 }
 
 // endpoint is an endpoint as it may be recorded.
-func (s *secrets) endpoint(endpoint string) string { return s.url(s.replaced(endpoint)) }
+func (s *secrets) endpoint(endpoint string) string { return s.cut(s.url(s.replaced(endpoint))) }
+
+// cut shortens what is so long that it would fill a recording.
+func (s *secrets) cut(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…" + s.mark(text[maxText:])
+}
 
 // url replaces in a URL, or what looks like a part of one, who the user is, the
 // values of the query, and the fragment.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,6 +38,9 @@ func record(to *Recorder, cfg *machine.Config) (*recording, error) {
 	c := &recording{to: to}
 	c.hide = to.scrub(&c.altered)
 	first, err := header(cfg, c.hide, to.size > 0)
+	if len(first) > maxLine {
+		err = errors.New("the config is too large to be recorded")
+	}
 	if err != nil {
 		to.used.Store(false)
 		return nil, fmt.Errorf("session: Config.Recorder: %w", err)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -88,7 +89,7 @@ func (r *Recorder) write() {
 func (r *Recorder) breakDown(err error) {
 	r.mu.Lock()
 	r.out.fail(err)
-	r.out.broken, r.out.queue, r.out.rest, r.out.spare = true, nil, nil, nil
+	r.out.giveUp(r)
 	then := r.out.stop()
 	r.mu.Unlock()
 	then()
@@ -105,7 +106,7 @@ func (r *Recorder) next() (chunk []byte, then func()) {
 	}
 	switch {
 	case o.failed && o.closing:
-		o.broken = true // there is no later input to try again with
+		o.giveUp(r) // there is no later input to try again with
 	case o.failed:
 		o.retryAt = o.now + retryWrite
 	}
@@ -114,6 +115,14 @@ func (r *Recorder) next() (chunk []byte, then func()) {
 	}
 	return o.rest[o.done:], nil
 }
+
+// giveUp ends the writing for good.
+func (o *stream) giveUp(r *Recorder) {
+	r.loses(uint64(bytes.Count(o.rest[o.done:], newline) + bytes.Count(o.queue, newline)))
+	o.broken, o.queue, o.rest, o.spare, o.done = true, nil, nil, nil, 0
+}
+
+var newline = []byte{'\n'}
 
 // stop notes that the goroutine ends. Large buffers are given back, so that a session
 // to which nothing happens stays small.
@@ -169,6 +178,7 @@ func (o *stream) close(r *Recorder, then func()) bool {
 }
 
 // abandon leaves the goroutine to a write that does not return.
-func (o *stream) abandon() {
+func (o *stream) abandon(r *Recorder) {
+	r.loses(uint64(bytes.Count(o.queue, newline)))
 	o.broken, o.then, o.queue = true, nil, nil
 }

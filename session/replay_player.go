@@ -127,7 +127,7 @@ func (p *player) begin(step Step, h *headerLine) (Step, error) {
 	}
 	cfg, err := machine.ReadConfig(h.Config)
 	if err != nil {
-		return step, p.fail(fmt.Errorf("the config cannot be used: %w", err))
+		return step, p.fail(fmt.Errorf("the config cannot be used: %w (it was written by version %.64q)", err, h.Library))
 	}
 	p.header, p.cfg, p.tape = *h, cfg, machine.Tape{}
 	p.tape.Play(cfg, h.OwnBackOff)

@@ -225,9 +225,14 @@ func TestRestoreOfNonsense(t *testing.T) {
 func survives(m *Machine, now Instant) (yes bool) {
 	defer func() { yes = recover() == nil }()
 	for _, in := range []Input{
-		{Kind: Tick}, {Kind: Probed, Epoch: 1, ID: 1}, {Kind: Ponged, Epoch: 1, ID: 1},
+		{Kind: Tick},
+		{Kind: Probed, Epoch: 1, ID: 1},
+		{Kind: Ponged, Epoch: 1, ID: 1},
 		{Kind: Sampled, Epoch: 1, Sample: &health.Sample{AudioPacketsReceived: health.Some(1), AudioLoss: health.Some(1)}},
-		{Kind: LinkClosed, Epoch: 1}, {Kind: Tick}, {Kind: Stop}, {Kind: Tick},
+		{Kind: LinkClosed, Epoch: 1},
+		{Kind: Tick},
+		{Kind: Stop},
+		{Kind: Tick},
 	} {
 		if in.Epoch == 1 {
 			in.Epoch = m.epoch
