@@ -50,7 +50,9 @@ type link struct {
 func (l *link) ProbeMedia(ctx context.Context, id uint64) error { return l.media.ProbeMedia(ctx, id) }
 
 // RestartMedia makes the media path anew.
-func (l *link) RestartMedia(ctx context.Context) error { return l.media.Restart(ctx, l.ask) }
+func (l *link) RestartMedia(ctx context.Context, _ session.Attempt) error {
+	return l.media.Restart(ctx, l.ask)
+}
 
 // Close ends the reports before it closes what they are about.
 func (l *link) Close(context.Context) error {
@@ -67,6 +69,7 @@ func (l *link) ask(context.Context, webrtc.SessionDescription) (webrtc.SessionDe
 }
 
 var (
-	_ session.Transport   = (*transport)(nil)
-	_ session.MediaProber = (*link)(nil)
+	_ session.Transport      = (*transport)(nil)
+	_ session.MediaProber    = (*link)(nil)
+	_ session.MediaRestarter = (*link)(nil)
 )
