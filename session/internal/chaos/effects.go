@@ -395,7 +395,7 @@ func (w *witness) waits(due time.Duration, armed bool) {
 		w.breaks(ruleStuck, "nothing is waited for in %s", w.state)
 	case armed && w.in.Kind == machine.Tick && due <= w.now.Mono:
 		w.breaks(ruleStuck, "a tick leaves something due")
-	case live && due > w.now.Mono+maxWait && w.limiter == 0 && !w.directed && !w.down && armed:
+	case live && due > w.now.Mono+maxWait && w.limiter == 0 && !w.directed && !w.patient && !w.down && armed:
 		w.breaks(ruleStuck, "nothing happens for %s", due-w.now.Mono)
 	}
 }

@@ -70,7 +70,7 @@ func (w *witness) leaves(e observer.Event) {
 	if w.promoted {
 		w.breaks(ruleEvents, "%s before the promoted session was told Demoted", e.Name())
 	}
-	w.number, w.floor, w.directed, w.owed = 0, 0, false, false
+	w.number, w.floor, w.directed, w.owed, w.patient = 0, 0, false, false, false
 	if r, lost := e.(observer.Reconnecting); lost {
 		w.codes(e, r.Cause)
 		w.rejections = 0

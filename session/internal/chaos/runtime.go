@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type shell struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	guests []*guest // observers that have come later
+	// recording is what the session has written down of itself.
+	recording bytes.Buffer
 
 	steps   sync.WaitGroup // deeds that run at the same time
 	waiting sync.WaitGroup // methods of the session that have not returned
@@ -41,6 +44,9 @@ type shell struct {
 	asked   atomic.Bool   // to stop
 	bytes   atomic.Uint64 // total of the samples
 }
+
+// recorded: one session of so many is recorded, and replayed.
+const recorded = 16
 
 // observerGrace is the default of session.Config.
 const observerGrace = 2 * time.Second
@@ -79,6 +85,9 @@ func playRuntime(s *Script, make NewSession) Trace {
 	random := dice(s.Seed ^ 0x5eed)
 	cfg := s.Settings.session(r.server, random.float, &r.rec, observer.Func(r.observe))
 	r.server.equip(&cfg)
+	if s.Seed%recorded == 0 {
+		cfg.Recorder = session.NewRecorder(&r.recording)
+	}
 	sess, err := make(cfg)
 	if err != nil {
 		return Trace{Broken: &Violation{Rule: ruleDefined, Text: err.Error()}}
@@ -366,7 +375,7 @@ func (r *shell) verdict() Trace {
 	r.server.mu.Lock()
 	t.Broken, t.Inputs = r.server.broken, r.server.asked
 	r.server.mu.Unlock()
-	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes, r.heard} {
+	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes, r.heard, r.replays} {
 		if t.Broken == nil {
 			t.Broken = check(t.Events)
 		}
@@ -387,6 +396,19 @@ func (r *shell) budget(events []observer.Event) *Violation {
 	for _, e := range events {
 		if rule, text := a.hears(e); rule != "" {
 			return &Violation{Rule: rule, At: e.Head().Elapsed, Text: text}
+		}
+	}
+	return nil
+}
+
+// replays: G14.
+func (r *shell) replays([]observer.Event) *Violation {
+	if r.script.Seed%recorded != 0 {
+		return nil
+	}
+	for step, err := range session.Replay(&r.recording) {
+		if err != nil {
+			return &Violation{Rule: ruleReplay, At: step.Elapsed, Text: err.Error()}
 		}
 	}
 	return nil

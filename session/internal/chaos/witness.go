@@ -44,6 +44,7 @@ type witness struct {
 	number   int                      // of the last attempt in the outage
 	floor    policy.Level
 	directed bool // a server has asked for a level
+	patient  bool // a server has asked for time while an attempt was waited for
 	promoted bool
 	resynced bool // in this attempt
 
@@ -289,6 +290,7 @@ func (w *witness) reported(in *machine.Input) {
 	}
 	switch {
 	case in.Epoch == w.epoch:
+		w.patient = w.patient || in.Status.Directive != nil && in.Status.Directive.RetryAfter > 0
 		if w.attempting() {
 			w.accuse(in)
 		}
