@@ -8,7 +8,8 @@ import (
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
-// Transport opens links to the server. The application implements it.
+// Transport opens links to the server. The application implements it, and
+// sessiontest.TestTransport proves that it keeps what is said here.
 type Transport interface {
 	// Connect opens one link and returns once media may flow. The session
 	// calls it from a goroutine of its own, one call at a time; a call that
@@ -18,16 +19,25 @@ type Transport interface {
 	// The context is cancelled when the attempt is given up: because its time
 	// is over, because a failure was reported through r, or because the session
 	// stops. It carries the values of Start's context. It may also end any time
-	// after Connect has returned, so a link must not depend on it.
+	// after Connect has returned, so a link must not depend on it. A Connect whose
+	// context has ended, before the call or in the middle of it, returns soon: with an
+	// error, or with a link that opened all the same, which the session closes.
 	//
-	// On failure Connect closes what it has opened and returns an error. A
-	// status.Code or status.Status in it says what happened; without one it
-	// counts as status.TaskFailed, which is retried. A backoff.PermanentError is
-	// never retried. What a cancelled Connect returns still matters: a code in
-	// it names the step that hung.
+	// A link of before may still be open, or be closing, when Connect is called: links
+	// share nothing. A Connect that has failed does not keep the next one from opening
+	// a link.
+	//
+	// Connect returns a link or an error, never both and never neither. On failure it
+	// closes what it has opened, leaves no goroutine behind, and returns an error that
+	// says something. It is one of a context (context.DeadlineExceeded) only if ctx
+	// itself has ended. A status.Code or status.Status in it says what happened; without
+	// one it counts as status.TaskFailed, which is retried. A backoff.PermanentError is
+	// never retried. What a cancelled Connect returns still matters: a code in it names
+	// the step that hung.
 	//
 	// Reports may be made through r from the first moment on, until the link's
-	// Close has returned.
+	// Close has returned, or Connect with an error. A link reports through the r of its
+	// own Connect and no other.
 	Connect(ctx context.Context, a Attempt, r *Reporter) (Link, error)
 }
 
@@ -67,8 +77,12 @@ type Attempt struct {
 
 // Link is one open connection. The session closes it exactly once.
 type Link interface {
-	// Close releases everything that belongs to the link. Its context ends with
-	// the close grace; a Close that takes longer is left behind. Calls of the
+	// Close releases everything that belongs to the link, at the server too as far as
+	// that can be reached, and leaves no goroutine. Its context ends with the close
+	// grace; a Close that takes longer is left behind. The context bounds how long Close
+	// waits: with one that has ended it returns soon, and the release goes on. An
+	// application that gets hold of a link with Session.Link may close it, too, so a
+	// second Close, also at the same time, does no harm. Calls of the
 	// link's abilities, their contexts cancelled, may still run when it is called.
 	// What is reported after the session has begun to close a link, the end of
 	// its layers above all, changes nothing any more.
@@ -77,8 +91,13 @@ type Link interface {
 
 // The optional abilities of a Link are found by type assertion, also on what
 // an Unwrap() Link method returns. errors.ErrUnsupported from any of them
-// means that the link has not got the ability after all; a restart or resume then
-// does not count as an attempt. One call of these two runs at a time.
+// means that the link has not got the ability after all, now and later; nothing was
+// changed, and a restart or resume does not count as an attempt. One call of these two
+// runs at a time.
+//
+// Every call returns soon after its context has ended, and leaves a link that can be
+// closed. That context may end any time after the return, so nothing that was brought
+// about may depend on it.
 type (
 	// Pinger sends signaling pings.
 	Pinger interface {

@@ -3,7 +3,6 @@ package sessiontest
 import (
 	"cmp"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/holdfast-go/holdfast/session"
@@ -147,7 +146,7 @@ func tryAll(t *testing.T, factory func(tb testing.TB) Fixture, bubble bool) {
 			case !opens:
 				t.Skipf("not tried, since rule %q is broken", transportRules[0].name)
 			case bubble:
-				synctest.Test(t, func(t *testing.T) { r.try(t, factory, bubble) })
+				r.tryInBubble(t, factory)
 			default:
 				r.try(t, factory, bubble)
 			}

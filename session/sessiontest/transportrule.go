@@ -3,6 +3,7 @@ package sessiontest
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 )
 
 // transportRule is one thing that a session.Transport has to keep.
@@ -54,6 +55,20 @@ func (r *transportRule) try(tb testing.TB, factory func(testing.TB) Fixture, bub
 	t := &trial{tb: tb, rule: r, bubble: bubble, Fixture: f.effective(bubble)}
 	defer t.finish()
 	r.check(t)
+}
+
+// tryInBubble is try in a bubble, out of which a test does not tell that it was
+// skipped. Why was logged.
+func (r *transportRule) tryInBubble(t *testing.T, factory func(testing.TB) Fixture) {
+	t.Helper()
+	skipped := false
+	synctest.Test(t, func(t *testing.T) {
+		defer func() { skipped = t.Skipped() }()
+		r.try(t, factory, true)
+	})
+	if skipped {
+		t.SkipNow()
+	}
 }
 
 // nothingLeft says what keeps a bubble from ending, which panics without a word about
