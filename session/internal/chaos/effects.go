@@ -30,6 +30,36 @@ func (w *witness) gives(effects []machine.Effect, due time.Duration, armed bool)
 	w.place()
 	w.consequence(effects)
 	w.waits(due, armed)
+	if !armed || due > w.now.Mono { // else a tick comes next
+		w.timely()
+	}
+}
+
+// timely checks that nothing runs for longer than it may.
+func (w *witness) timely() {
+	connect, prepare := w.cfg.ConnectTimeout, w.cfg.PrepareTimeout
+	limits := map[machine.EffectKind]time.Duration{
+		machine.Resync: w.cfg.ResyncTimeout, machine.Restart: w.ladder.Limit(policy.RestartMedia, connect),
+		machine.Resume: w.ladder.Limit(policy.Resume, connect) + prepare,
+	}
+	l := w.life(w.epoch)
+	for _, running := range []struct {
+		what  string
+		runs  bool
+		since time.Duration
+		limit time.Duration
+	}{
+		{"a Connect", l != nil && l.stage == dialing, w.begun, connect + 2*prepare},
+		{"an update", w.update != 0, w.updating, connect},
+		{"a promotion", w.calling != 0 && !w.hushed, w.called, connect},
+		{"a renewal of credentials", w.refresh != 0, w.renewing, prepare},
+		{"a restart, resume or resync", w.op.id != 0 && !w.op.cancelled, w.op.since, limits[w.op.kind]},
+	} {
+		since := max(running.since, w.overdue) // nobody was there to cancel it
+		if running.runs && w.now.Mono > since+running.limit {
+			w.breaks(ruleTimely, "%s has run for %s", running.what, w.now.Mono-running.since)
+		}
+	}
 }
 
 // consequence checks what must follow from a loss at once.
@@ -103,7 +133,7 @@ func (w *witness) sideEffect(e *machine.Effect) {
 		if w.update != 0 {
 			w.breaks(ruleOneCall, "an update while another one runs")
 		}
-		w.update = e.ID
+		w.update, w.updating = e.ID, w.now.Mono
 		w.onAdopted(e)
 	case machine.CancelUpdate:
 		if w.update == 0 {
@@ -114,7 +144,7 @@ func (w *witness) sideEffect(e *machine.Effect) {
 		if w.calling != 0 {
 			w.breaks(ruleOneCall, "a promotion while another one runs")
 		}
-		w.calling, w.hushed = e.ID, false
+		w.calling, w.called, w.hushed = e.ID, w.now.Mono, false
 		w.onAdopted(e)
 	case machine.CancelPromotion:
 		if w.calling == 0 {
@@ -143,7 +173,7 @@ func (w *witness) sideEffect(e *machine.Effect) {
 		if w.refresh != 0 {
 			w.breaks(ruleOneCall, "credentials are renewed twice at a time")
 		}
-		w.refresh = e.ID
+		w.refresh, w.renewing = e.ID, w.now.Mono
 	case machine.CancelRefresh:
 		if w.refresh == 0 || w.refresh != e.ID {
 			w.breaks(ruleCancel, "no renewal to cancel")
@@ -285,7 +315,7 @@ func (w *witness) restores(e *machine.Effect) {
 	default:
 		l.restores[level]++
 	}
-	w.op = running{id: e.ID, epoch: e.Epoch, kind: e.Kind}
+	w.op = running{id: e.ID, epoch: e.Epoch, kind: e.Kind, since: w.now.Mono}
 }
 
 func (w *witness) resyncs(e *machine.Effect) {
@@ -296,7 +326,7 @@ func (w *witness) resyncs(e *machine.Effect) {
 	case w.state != observer.StateReconnecting || e.Epoch != w.epoch || !w.at(e.Epoch, open) || e.Outage == nil || w.s.ResyncTimeout <= 0:
 		w.breaks(ruleOneLink, "resync of epoch %d, which has not opened in a recovery", e.Epoch)
 	}
-	w.op = running{id: e.ID, epoch: e.Epoch, kind: e.Kind}
+	w.op = running{id: e.ID, epoch: e.Epoch, kind: e.Kind, since: w.now.Mono}
 }
 
 func (w *witness) cancels(e *machine.Effect) {

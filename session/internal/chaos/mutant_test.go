@@ -156,6 +156,10 @@ var seededBugs = []seeded{
 	{"a link is closed twice", doubled(func(e *machine.Effect) bool { return e.Kind == machine.CloseLink }), []string{ruleClosed}},
 	{"Stopped is told twice", doubled(func(e *machine.Effect) bool { _, is := e.Event.(observer.Stopped); return is }), []string{ruleSilence}},
 	{"a promotion gets no answer", withoutKind(machine.Settle), []string{ruleAnswer}},
+	{"updates have no time limit", without(func(w *wrapped, e *machine.Effect) bool {
+		return e.Kind == machine.CancelUpdate && e.Epoch == w.epoch
+	}), []string{ruleTimely, ruleOneCall, ruleLeftovers}},
+	{"promotions have no time limit", withoutKind(machine.CancelPromotion), []string{ruleTimely, ruleLeftovers, ruleCancel}},
 	{"an older link's report passes for one of the newest", freshen, []string{ruleStale}},
 	{"the budget begins anew with each connection", settled(func(c *machine.Config) { c.Policy.StableAfter = 0 }), []string{ruleBudget}},
 	{"the budget is twice as long", settled(func(c *machine.Config) { c.Policy.Budget.Elapsed *= 2 }), []string{ruleBudget}},

@@ -29,6 +29,7 @@ const (
 	ruleClosed      = "every link that was opened is closed exactly once"
 	ruleOneCall     = "one running call of a kind"
 	ruleCancel      = "what runs is cancelled once, and only what runs"
+	ruleTimely      = "what takes longer than its time is cancelled"
 	ruleAnswer      = "whoever asks gets one answer"
 	ruleLimiter     = "the limiter is asked before each attempt"
 	ruleCredentials = "rejected credentials are not used again"

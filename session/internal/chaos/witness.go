@@ -23,6 +23,7 @@ type witness struct {
 	in      machine.Input
 	due     time.Duration // the deadline before the input
 	armed   bool
+	overdue time.Duration  // when an input last came after the deadline
 	state   observer.State // as the events tell it
 	seq     uint64
 	account account
@@ -32,14 +33,17 @@ type witness struct {
 	begun    time.Duration
 	adopted  uint64 // of the link that is connected, or is kept in an outage; 0: none
 	op       running
-	update   uint64 // the one that runs; 0: none
-	calling  uint64 // the promotion that the link runs; 0: none
-	hushed   bool   // and was cancelled
+	update   uint64        // the one that runs; 0: none
+	updating time.Duration // since when
+	calling  uint64        // the promotion that the link runs; 0: none
+	called   time.Duration // since when
+	hushed   bool          // and was cancelled
 	asked    []uint64
 	limiter  uint64 // its question that is open; 0: none
 	let      bool   // it has let an attempt through
 	paid     policy.Level
 	refresh  uint64
+	renewing time.Duration            // since when
 	started  *observer.AttemptStarted // told, and what it tells of has not begun yet
 	number   int                      // of the last attempt in the outage
 	floor    policy.Level
@@ -93,7 +97,7 @@ type running struct {
 	id, epoch uint64
 	kind      machine.EffectKind
 	cancelled bool
-	since     time.Duration // of that
+	since     time.Duration // of its beginning, or of that
 }
 
 func newWitness(s *Settings, cfg *machine.Config) *witness {
@@ -153,6 +157,9 @@ func (w *witness) takes(now machine.Instant, in *machine.Input, due time.Duratio
 	}
 	if slept && w.down {
 		w.down = false // whoever has slept knows nothing of the network; a last word may follow
+	}
+	if armed && due < now.Mono {
+		w.overdue = now.Mono
 	}
 	w.hears(in)
 	w.lossy = w.loses(in)
