@@ -15,15 +15,15 @@ import (
 // time it reports sessions simulated a second, seconds of virtual time times sessions
 // a second, the heap that one session takes, and the most memory that the process has
 // had so far (Linux). HOLDFAST_CLIENTS sets the number of sessions, 10,000 if it does
-// not. With half a million and more, memory is collected when a half more is in use
-// instead of as much again, as a program for so many should do (debug.SetGCPercent).
+// not. With half a million and more, memory is collected when a quarter more is in
+// use instead of as much again, as a program for so many should do (debug.SetGCPercent).
 func BenchmarkStorm(b *testing.B) {
 	clients, err := strconv.Atoi(os.Getenv("HOLDFAST_CLIENTS"))
 	if err != nil {
 		clients = 10_000
 	}
 	if clients >= 500_000 {
-		defer debug.SetGCPercent(debug.SetGCPercent(50))
+		defer debug.SetGCPercent(debug.SetGCPercent(25))
 	}
 	s := storm(clients)
 	s.For = 3 * time.Minute

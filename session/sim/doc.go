@@ -39,5 +39,5 @@
 // A session takes about 4 µs of processor time for each second that is simulated, most
 // of it for the probes of its detector, and 4.6 KB of memory, of which Go's garbage
 // collector lets twice as much be in use: for a million of them call
-// debug.SetGCPercent(50) before. A client that follows a Schedule takes a tenth of both.
+// debug.SetGCPercent(25) before. A client that follows a Schedule takes a tenth of both.
 package sim

@@ -70,6 +70,18 @@ func TestScheduleWalksTheServers(t *testing.T) {
 	assert.Less(t, r.Summary.Back100, 5*time.Second)
 }
 
+// TestScheduleWithoutNetwork: a client that notices at once and never pauses tries as
+// fast as it can, and gets through when it can.
+func TestScheduleWithoutNetwork(t *testing.T) {
+	r := run(t, Scenario{
+		Clients: 2, For: 10 * time.Second, OpenLoop: &Schedule{},
+		Faults: []Fault{Offline{At: time.Second, For: time.Second, Hints: true}},
+	})
+	assert.InDelta(t, 2000, r.Summary.Attempts.Lost, 10, "one in a millisecond")
+	assert.Equal(t, 2, r.Summary.Attempts.Accepted)
+	assert.Equal(t, 2, r.Summary.Recoveries.Rejoin)
+}
+
 func TestWaits(t *testing.T) {
 	s := Schedule{Delays: []Delay{{Min: 1, Max: 3}, {Min: 5, Max: 4}}}
 	assert.EqualValues(t, 2, s.wait(1, 0.5))

@@ -96,7 +96,7 @@ func (c *client) try(w *shard, level policy.Level, server int16, media bool) {
 	switch {
 	case c.awayUntil > c.now && c.hints:
 		c.meets(w, c.now, lost)
-		c.answer(c.now, offline, 0)
+		c.answer(c.now+time.Millisecond, offline, 0) // it takes some time at least
 	case level == policy.RestartMedia:
 		c.send(asks, c.now, 0)
 	default:
