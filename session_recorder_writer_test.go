@@ -213,27 +213,42 @@ func TestRecorderWriterIsBroken(t *testing.T) {
 	}
 }
 
-// A writer may use the session, or stop it.
+// A writer may use the session, stop it, or wait for its end, which then comes after
+// the observer grace.
 func TestRecorderWriterUsesTheSession(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var text file
-		var s *session.Session
-		var recorder *session.Recorder
-		use := writerFunc(func(b []byte) (int, error) {
-			if s != nil {
-				s.Snapshot()
-				_ = recorder.Err()
-				s.Stop()
-			}
-			return text.Write(b)
-		})
-		s1, recorder1, tr, _ := recordedTo(t, use)
-		synctest.Wait()
-		s, recorder = s1, recorder1
-		samples(tr, 1, 0)
-		<-s.Done()
-		require.NoError(t, replay(text.bytes()).err)
+	for name, tt := range map[string]struct {
+		end   func(*session.Session)
+		after time.Duration
+	}{
+		"stops": {(*session.Session).Stop, 0},
+		"waits": {func(s *session.Session) { s.Close() }, 2 * sec},
+	} {
+		bubble(t, name, func(t *testing.T) { writerEnds(t, tt.end, tt.after) })
+	}
+}
+
+func writerEnds(t *testing.T, end func(*session.Session), after time.Duration) {
+	var text file
+	var s *session.Session
+	var recorder *session.Recorder
+	use := writerFunc(func(b []byte) (int, error) {
+		if s != nil {
+			s.Snapshot()
+			_ = recorder.Err()
+			end(s)
+		}
+		return text.Write(b)
 	})
+	s1, recorder1, tr, _ := recordedTo(t, use)
+	synctest.Wait()
+	s, recorder = s1, recorder1
+	from := time.Now()
+	samples(tr, 1, 0)
+	<-s.Done()
+	assert.Equal(t, after, time.Since(from))
+	synctest.Wait()
+	assert.Zero(t, writing())
+	require.NoError(t, replay(text.bytes()).err)
 }
 
 // An error of the application that cannot be read twice costs its line, and ends

@@ -51,7 +51,9 @@ type Recorder struct {
 // a panic in w nothing more is written.
 //
 // When the session ends, Done waits for the last line for as long as for a slow
-// observer: see Config.ObserverGrace. The recorder does not close w.
+// observer: see Config.ObserverGrace. The recorder does not close w; after Done it does
+// not write to it any more, unless a call has not returned. W may call any method of the
+// session; one that waits for the end gets it after the observer grace.
 func NewRecorder(w io.Writer) *Recorder {
 	return &Recorder{out: stream{w: w}}
 }

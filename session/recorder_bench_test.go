@@ -105,3 +105,33 @@ func reportSizes(b *testing.B, recording []byte) {
 		b.ReportMetric(float64(sizes[kind])/float64(n), "B/"+cmp.Or(name, strings.Trim(kind, `"`)))
 	}
 }
+
+// BenchmarkIdleRecorded reports what a connected session with a recorder costs while
+// nothing happens; compare with BenchmarkIdleSessions.
+func BenchmarkIdleRecorded(b *testing.B) {
+	for name, recorder := range map[string]func() *session.Recorder{
+		"ring":   func() *session.Recorder { return session.NewRing(0) },
+		"stream": func() *session.Recorder { return session.NewRecorder(io.Discard) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			const n = 5_000
+			for b.Loop() {
+				sessions, before := make([]*session.Session, n), heap()
+				for i := range sessions {
+					s, err := session.New(session.Config{Transport: instant{}, PingInterval: time.Hour, Recorder: recorder()})
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := s.Start(context.Background()); err != nil {
+						b.Fatal(err)
+					}
+					sessions[i] = s
+				}
+				b.ReportMetric(float64(heap()-before)/n, "B/session")
+				for _, s := range sessions {
+					s.Close()
+				}
+			}
+		})
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"net/url"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -147,4 +149,30 @@ func FuzzSecrets(f *testing.F) {
 		s.text(text)
 		assert.Equal(t, s.endpoint(endpoint), s.endpoint(endpoint))
 	})
+}
+
+// TestDocumentedLine: the input that the documentation shows is one.
+func TestDocumentedLine(t *testing.T) {
+	text, err := os.ReadFile("../docs/recording.md")
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(text), "```json\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	d := json.NewDecoder(strings.NewReader(block))
+	d.DisallowUnknownFields()
+	var l inputLine
+	require.NoError(t, d.Decode(&l))
+	assert.Equal(t, machine.LinkClosed, l.Input.Kind)
+	assert.Equal(t, machine.AskRandom, l.Answers[0].To)
+	for _, e := range l.Effects {
+		_, sum, _ := splitEffect(e)
+		assert.Len(t, sum, 8)
+	}
+	for _, v := range []any{headerLine{}, inputLine{}, gapLine{}, checkpointLine{}, machine.Answer{}} {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(v)) {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "code" && name != "changed" && name != "healthy" {
+				assert.Contains(t, string(text), name, "a member that is not documented")
+			}
+		}
+	}
 }

@@ -87,6 +87,9 @@ func (c *recording) end(now machine.Instant, in *machine.Input, effects []machin
 	}
 }
 
+// keepLine is the capacity that the buffer for a line keeps.
+const keepLine = 4 << 10
+
 // finish writes the line of the input.
 func (c *recording) finish(effects []machine.Effect, left bool) {
 	c.open = false
@@ -98,6 +101,9 @@ func (c *recording) finish(effects []machine.Effect, left bool) {
 	if c.unsound || !c.to.put(c.now, c.line) {
 		c.gap++
 		c.to.loses(1)
+	}
+	if cap(c.line) > keepLine {
+		c.line = nil
 	}
 	if c.over = last; last {
 		c.last()

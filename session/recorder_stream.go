@@ -15,7 +15,7 @@ const (
 	// maxQueue is how many bytes may wait for a writer.
 	maxQueue = 256 << 10
 	// keepBuffer is the capacity that a buffer keeps while there is nothing to write.
-	keepBuffer = 4 << 10
+	keepBuffer = 1 << 10
 	// retryWrite is the time between two tries of a writer that fails.
 	retryWrite = time.Second
 )

@@ -244,3 +244,23 @@ func survives(m *Machine, now Instant) (yes bool) {
 	}
 	return true
 }
+
+// BenchmarkImage is a checkpoint of a watched session, and what is made of it.
+func BenchmarkImage(b *testing.B) {
+	r := newRig(detecting)
+	r.calm(askable | allAbilities)
+	r.sample(50, true)
+	data, err := r.m.Image(image.Scrub{})
+	require.NoError(b, err)
+	b.Run("write", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = r.m.Image(image.Scrub{})
+		}
+		b.ReportMetric(float64(len(data)), "B")
+	})
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = Restore(r.m.cfg, data)
+		}
+	})
+}
