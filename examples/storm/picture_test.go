@@ -195,7 +195,7 @@ func TestRefusedLine(t *testing.T) {
 // touch, and there is a background.
 func TestPictureIsReadable(t *testing.T) {
 	for _, policies := range []string{"ours", "ours,nats.go,centrifuge-go", "all"} {
-		for _, args := range [][]string{{"-clients", "20"}, {"-clients", "50", "-capacity", "3000", "-outage", "10m"}} {
+		for _, args := range [][]string{{"-clients", "20"}, {"-clients", "10", "-capacity", "3000", "-outage", "5m"}} {
 			list := drawn(t, played(t, append(args, "-policy", policies)...))
 			assertReadable(t, list)
 		}

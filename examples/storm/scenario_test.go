@@ -29,7 +29,7 @@ func played(t *testing.T, args ...string) report {
 func TestKinds(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
-			r := played(t, "-kind", k.name)
+			r := played(t, "-kind", k.name, "-capacity", "10")
 			s := r.Results[0].Fleet.Summary
 			assert.Equal(t, calm, s.Begin)
 			assert.Equal(t, 10*time.Second, s.Outage)
@@ -43,16 +43,16 @@ func TestKinds(t *testing.T) {
 
 // TestIdeal: who can come back meanwhile does not have to wait for the end.
 func TestIdeal(t *testing.T) {
-	assert.Equal(t, 60*time.Second, played(t, "-kind", "restart").Results[0].Ideal)
-	assert.InDelta(t, 50, played(t, "-kind", "drain").Results[0].Ideal.Seconds(), 0.5)
-	assert.Equal(t, 10*time.Second, played(t, "-kind", "drain", "-capacity", "100").Results[0].Ideal)
+	assert.Equal(t, 60*time.Second, played(t, "-policy", "nats.go").Results[0].Ideal)
+	assert.InDelta(t, 50, played(t, "-kind", "drain", "-policy", "nats.go").Results[0].Ideal.Seconds(), 0.5)
+	assert.Equal(t, 10*time.Second, played(t, "-kind", "drain", "-capacity", "100", "-policy", "nats.go").Results[0].Ideal)
 }
 
 // TestOverloads: what a server does with more than it can take shows in the fates of
 // the attempts, and in what it asks for.
 func TestOverloads(t *testing.T) {
 	for _, o := range overloads {
-		r := played(t, "-overload", o.name, "-policy", "reference")
+		r := played(t, "-overload", o.name, "-policy", "amazon-chime-sdk-js")
 		a := r.Results[0].Fleet.Summary.Attempts
 		assert.Equal(t, o.name == "drop", a.Unanswered > 0, o.name)
 		assert.Equal(t, o.name != "drop", a.Refused > 0, o.name)
