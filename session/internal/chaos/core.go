@@ -235,6 +235,7 @@ func (c *core) arrives(a arrival) {
 		c.end()
 	case aBound:
 		if !c.ended {
+			c.witness.now = c.now
 			c.witness.breaks(ruleEnds, "the server has been gone for %s", c.now.Mono-birth-c.script.last()-rest)
 		}
 	case aStop:
@@ -384,6 +385,9 @@ var unnoticed = watched.WorstCaseDetection().BadPathMost + time.Minute
 // endsWithin is how long a session may outlive its server.
 func (s *Settings) endsWithin() (time.Duration, bool) {
 	spare := time.Duration(3*s.CloseGrace + s.ReasonGrace + s.PrepareTimeout)
+	if s.Elapsed == 0 { // which leaves the first attempt its time
+		spare += time.Duration(s.ConnectTimeout + 2*s.PrepareTimeout + s.PresenceTimeout)
+	}
 	if s.Elapsed >= 0 && s.Extension >= 0 {
 		return time.Duration(s.Elapsed+s.Extension) + spare, true
 	}

@@ -285,6 +285,8 @@ func (w *witness) asks(e *machine.Effect, ability machine.Abilities) {
 		w.breaks(ruleLadder, "%s on a link that cannot do that", e.Kind)
 	case e.ID == 0:
 		w.breaks(ruleOneCall, "%s without an ID", e.Kind)
+	case w.state == observer.StateReconnecting && !w.trying && w.dead != e.Epoch:
+		w.breaks(ruleCancel, "%s on a link that was given up", e.Kind)
 	}
 }
 

@@ -31,8 +31,12 @@ func (w *witness) follows(e observer.Event) {
 	case observer.AttemptStarted:
 		w.number = e.Number
 		w.started = &e
+		w.trying, w.dead = true, 0
 		w.codes(e, e.Cause)
+	case observer.LinkDead:
+		w.dead = e.Epoch
 	case observer.AttemptFailed:
+		w.trying = false
 		if w.accused {
 			w.rejections++
 			w.owed = w.s.Credentials
@@ -100,6 +104,7 @@ func (w *witness) connects(e observer.Connected) {
 	}
 	l.adopted, w.adopted = true, e.Epoch
 	w.down, w.let, w.rejections = false, false, 0
+	w.trying, w.dead = false, 0
 }
 
 // stops checks the end against what has led to it.

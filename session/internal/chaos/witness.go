@@ -47,8 +47,10 @@ type witness struct {
 	started  *observer.AttemptStarted // told, and what it tells of has not begun yet
 	number   int                      // of the last attempt in the outage
 	floor    policy.Level
-	directed bool // a server has asked for a level
-	patient  bool // a server has asked for time while an attempt was waited for
+	directed bool   // a server has asked for a level
+	patient  bool   // a server has asked for time while an attempt was waited for
+	trying   bool   // an attempt runs, or its link has yet to prove itself
+	dead     uint64 // the epoch that was found dead, and may heal; 0: none
 	promoted bool
 	resynced bool // in this attempt
 
