@@ -2,7 +2,7 @@
 // away and comes back, and how much of a crowd the server then has to bear. It does so
 // in virtual time, with the code that decides in real sessions.
 //
-//	go run -C examples ./storm                      # 100,000 clients, under a minute on 2 cores
+//	go run -C examples ./storm                      # 100,000 clients: under a minute on 2 cores, 1 GiB
 //	go run -C examples ./storm -clients 10000       # the same in small
 //	go run -C examples ./storm -kind crash -outage 5s -overload ticket
 //	go run -C examples ./storm -policy ours,nats.go -svg storm.svg

@@ -49,7 +49,7 @@ func (o *options) flags(set *flag.FlagSet) {
 	set.IntVar(&o.Clients, "clients", 100_000, "how many clients there are")
 	set.Float64Var(&o.Capacity, "capacity", 0, "joins a `second` that the server takes; 0: a fiftieth of the clients")
 	set.DurationVar(&o.Outage, "outage", 30*time.Second, "how long the server is away")
-	set.DurationVar(&o.For, "for", 0, "how long to simulate; 0: the outage and three times what the server needs for all")
+	set.DurationVar(&o.For, "for", 0, "how long to simulate; 0: the outage and three times what the server needs for all, but at most an hour")
 	set.Uint64Var(&o.Seed, "seed", 1, "the seed of all random numbers: the same one gives the same result")
 	set.StringVar(&o.Kind, "kind", kinds[0].name, "what happens: "+describeAll(kinds))
 	set.StringVar(&o.Overload, "overload", overloads[0].name, "what the server does with more than it can take: "+describeAll(overloads))

@@ -36,6 +36,9 @@ func TestDefaultsFollow(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 70.0, o.Capacity)
 	assert.Equal(t, 45*time.Second, o.For)
+	o, _, err = parsed("-clients", "1000000", "-capacity", "0.1")
+	require.NoError(t, err)
+	assert.Equal(t, 35*time.Second+time.Hour, o.For)
 }
 
 func TestUsageErrors(t *testing.T) {

@@ -116,7 +116,7 @@ func (s *storm) fill() {
 		s.Capacity = float64(s.Clients) / 50
 	}
 	if s.For == 0 {
-		s.For = (calm + s.Outage + 3*s.serving() + time.Second - 1).Truncate(time.Second)
+		s.For = (calm + s.Outage + min(3*s.serving(), time.Hour) + time.Second - 1).Truncate(time.Second)
 	}
 }
 

@@ -16,7 +16,7 @@ func (r report) writeText(w io.Writer) error {
 	if err := writeAligned(w, r.course(x), "rrlrrrrl"); err != nil {
 		return err
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\nTimes since the beginning; attempts a second since the row before.\n\n")
 	return writeAligned(w, r.outcome(x), "lrl")
 }
 
