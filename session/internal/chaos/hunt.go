@@ -12,6 +12,7 @@ import (
 // Range is which scripts are played.
 type Range struct{ From, Count uint64 }
 
+// String names the first and the last seed.
 func (r Range) String() string { return fmt.Sprintf("seeds %d to %d", r.From, r.From+r.Count-1) }
 
 // Player plays one script and says what it breaks; coverage is the caller's own.

@@ -42,11 +42,14 @@ var (
 // profiles are the kinds of life: realistic ones first, then those that mean harm.
 var profiles = []profile{
 	{
-		name: "gentle", steps: 3, answers: 3, gaps: while, deeds: append(losses, asks...), bad: 25, outcomes: mild, rude: 20, strays: 10, final: 12,
+		name: "gentle", steps: 3, answers: 3,
+		gaps: while, deeds: append(losses, asks...),
+		bad: 25, outcomes: mild, rude: 20, strays: 10, final: 12,
 		settle: func(*dice, *Settings) {},
 	},
 	{
-		name: "mobile", steps: 4, answers: 4, gaps: while, bad: 35, outcomes: mild, rude: 20, strays: 20, final: 20,
+		name: "mobile", steps: 4, answers: 4,
+		gaps: while, bad: 35, outcomes: mild, rude: 20, strays: 20, final: 20,
 		deeds: []Deed{Silence, Silence, Silence, Hint, Hint, Hint, Sleep, Sleep, Stall, Close, Report, Samples, Declare, Doubt, Hear},
 		settle: func(d *dice, s *Settings) {
 			s.Detector, s.Can = !d.one(3), s.Can|Can(d.n(64))
@@ -54,7 +57,9 @@ var profiles = []profile{
 		},
 	},
 	{
-		name: "quiet", steps: 3, answers: 2, gaps: []Span{300 * ms, 2 * sec, 2900 * ms, 3100 * ms, 4600 * ms, 4800 * ms, 7 * sec}, bad: 30, outcomes: mild, rude: 20, strays: 20, final: 20,
+		name: "quiet", steps: 3, answers: 2,
+		gaps: []Span{300 * ms, 2 * sec, 2900 * ms, 3100 * ms, 4600 * ms, 4800 * ms, 7 * sec}, bad: 30, outcomes: mild,
+		rude: 20, strays: 20, final: 20,
 		deeds: []Deed{Silence, Silence, Silence, Silence, Silence, Hint, Doubt, Declare, Close},
 		settle: func(d *dice, s *Settings) {
 			s.Detector, s.Can = true, s.Can|abilities("ping+probe")
@@ -62,11 +67,15 @@ var profiles = []profile{
 		},
 	},
 	{
-		name: "refused", steps: 3, answers: 10, gaps: while, deeds: append(losses, Report, Hint, Reconnect), bad: 85, outcomes: refusing, rude: 20, strays: 10, final: 16,
+		name: "refused", steps: 3, answers: 10,
+		gaps: while, deeds: append(losses, Report, Hint, Reconnect),
+		bad: 85, outcomes: refusing, rude: 20, strays: 10, final: 16,
 		settle: func(d *dice, s *Settings) { s.Credentials, s.Limiter = d.one(2), d.one(4) },
 	},
 	{
-		name: "sources", steps: 4, answers: 10, gaps: while, deeds: append(losses, Hint, Hint, Reconnect, Update), bad: 50, outcomes: wellKnown, rude: 8, strays: 12, final: 20,
+		name: "sources", steps: 4, answers: 10,
+		gaps: while, deeds: append(losses, Hint, Hint, Reconnect, Update),
+		bad: 50, outcomes: wellKnown, rude: 8, strays: 12, final: 20,
 		settle: func(d *dice, s *Settings) {
 			s.Credentials, s.FindEndpoints, s.Limiter = !d.one(3), d.one(2), d.one(2)
 			s.ExpireIn = pick(d, []Span{0, 4 * sec, 20 * sec, 300 * sec})
@@ -77,18 +86,23 @@ var profiles = []profile{
 		},
 	},
 	{
-		name: "flapping", steps: 8, answers: 4, gaps: briefly, deeds: append(losses, Close, Report, Promote, Present), bad: 20, outcomes: mild, rude: 12, strays: 10, final: 60,
+		name: "flapping", steps: 8, answers: 4,
+		gaps: briefly, deeds: append(losses, Close, Report, Promote, Present),
+		bad: 20, outcomes: mild, rude: 12, strays: 10, final: 60,
 		settle: func(d *dice, s *Settings) { s.StableAfter = pick(d, []Span{sec, 10 * sec}); s.BackOff = "jitter" },
 	},
 	{
-		name: "deaf", steps: 4, answers: 10, gaps: while, deeds: append(losses, asks...), bad: 80, outcomes: hanging, rude: 2, strays: 8, final: 16,
+		name: "deaf", steps: 4, answers: 10,
+		gaps: while, deeds: append(losses, asks...),
+		bad: 80, outcomes: hanging, rude: 2, strays: 8, final: 16,
 		settle: func(d *dice, s *Settings) {
 			s.Credentials, s.FindEndpoints, s.Limiter = d.one(4), d.one(4), d.one(6)
 			s.ResyncTimeout = pick(d, []Span{0, sec})
 		},
 	},
 	{
-		name: "leaving", steps: 3, answers: 5, gaps: briefly, bad: 40, outcomes: allBad, rude: 4, strays: 8, final: 12,
+		name: "leaving", steps: 3, answers: 5,
+		gaps: briefly, bad: 40, outcomes: allBad, rude: 4, strays: 8, final: 12,
 		deeds: []Deed{Stop, StopWith, Cancel, Subscribe, Report, Close, Promote, Update, Reconnect, Hint, Fault},
 		settle: func(d *dice, s *Settings) {
 			s.Credentials, s.FindEndpoints, s.Limiter = d.one(3), d.one(4), d.one(4)
@@ -96,7 +110,8 @@ var profiles = []profile{
 		},
 	},
 	{
-		name: "vicious", steps: 7, answers: 12, gaps: while, deeds: everything, bad: 60, outcomes: allBad, rude: 4, strays: 5, final: 20,
+		name: "vicious", steps: 7, answers: 12,
+		gaps: while, deeds: everything, bad: 60, outcomes: allBad, rude: 4, strays: 5, final: 20,
 		settle: func(d *dice, s *Settings) {
 			s.Detector, s.ResyncTimeout, s.Credentials = d.one(4), pick(d, []Span{0, 2 * sec}), d.one(2)
 			s.FindEndpoints, s.Limiter, s.ExpireIn = d.one(3), d.one(3), pick(d, []Span{0, 5 * sec})
@@ -104,7 +119,8 @@ var profiles = []profile{
 		},
 	},
 	{
-		name: "literal", steps: 4, answers: 6, gaps: long, deeds: everything, bad: 40, outcomes: allBad, rude: 8, strays: 8, final: 30,
+		name: "literal", steps: 4, answers: 6,
+		gaps: long, deeds: everything, bad: 40, outcomes: allBad, rude: 8, strays: 8, final: 30,
 		settle: func(d *dice, s *Settings) {
 			switch d.n(5) {
 			case 0:

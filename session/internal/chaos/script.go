@@ -39,6 +39,7 @@ func (s *Span) UnmarshalText(text []byte) error {
 	return err
 }
 
+// String writes the span as time.Duration does.
 func (s Span) String() string { return time.Duration(s).String() }
 
 // Settings is how the session is configured. Spans and numbers are those of
@@ -99,6 +100,7 @@ var abilityNames = []string{"ping", "update", "promote", "probe", "restart", "re
 // MarshalText names the abilities.
 func (c Can) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
+// String joins the names with a plus.
 func (c Can) String() string {
 	var list []string
 	for i, name := range abilityNames {

@@ -47,4 +47,5 @@ type Violation struct {
 	Text string
 }
 
+// Error says when, which rule, and what has happened.
 func (v *Violation) Error() string { return fmt.Sprintf("at %s: %s: %s", v.At, v.Rule, v.Text) }
