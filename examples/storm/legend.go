@@ -59,7 +59,11 @@ func (r report) legend() (entries []entry) {
 	if len(r.Results) == 1 {
 		add("refused", "by the running server", refusals)
 	}
-	add("ideal", fmt.Sprintf("%s joins a second", grouped(r.Storm.Capacity)), guide)
+	name := "ideal"
+	if r.Storm.meanwhile() {
+		name = "capacity"
+	}
+	add(name, fmt.Sprintf("%s joins a second", grouped(r.Storm.Capacity)), guide)
 	if len(entries)*entryHeight > rateFoot-shareTop {
 		for i := range entries {
 			entries[i].Y, entries[i].Remark = shareTop+6+i*entryTight, ""

@@ -9,15 +9,24 @@ type line struct {
 	Points []point
 }
 
-// shareLines are who is connected, policy by policy, the first one on top. The ideal is
-// nobody before the end of the outage, then as many a second as the server takes.
+// shareLines are who is connected, policy by policy, the first one on top of the others.
+// The ideal is nobody before the end of the outage, then as many a second as the server
+// takes.
 func (r report) shareLines(x, y axis) (lines []line) {
 	for i, c := range r.Results {
 		lines = append([]line{{escaped(c.Policy), looks(i, len(r.Results)), c.shares(x, y)}}, lines...)
 	}
+	return append(lines, r.ideal(x, y)...)
+}
+
+// ideal is the line of who could be back, if there is a time before which nobody can.
+func (r report) ideal(x, y axis) []line {
+	if r.Storm.meanwhile() {
+		return nil
+	}
 	ideal := r.Results[0].Ideal.Seconds()
 	from := max(ideal-r.Storm.serving().Seconds(), 0)
-	return append(lines, line{"ideal", guide, []point{{x.at(from), y.at(0)}, {x.at(ideal), y.at(1)}}})
+	return []line{{"ideal", guide, []point{{x.at(from), y.at(0)}, {x.at(ideal), y.at(1)}}}}
 }
 
 // window is the number of steps that the attempts are the mean of where policies are
@@ -48,6 +57,9 @@ func (r report) rateLines(x, y axis) (lines []line) {
 		lines = append(lines, line{"refused", refusals, c.rates(x, y, c.refused, 1)})
 	}
 	from, capacity := x.at(r.Storm.Outage.Seconds()), y.at(r.Storm.Capacity)
+	if r.Storm.meanwhile() {
+		from = x.at(0)
+	}
 	return append(lines, line{"capacity", guide, []point{{from, capacity}, {place(x.to), capacity}}})
 }
 

@@ -176,6 +176,16 @@ func TestIdealLine(t *testing.T) {
 	}
 }
 
+// TestNoIdealLine: who leaves one by one can be back at any time.
+func TestNoIdealLine(t *testing.T) {
+	list := drawn(t, played(t, "-policy", "nats.go", "-kind", "drain"))
+	for _, e := range list {
+		assert.NotEqual(t, "ideal", e.attr["data-name"])
+		assert.NotEqual(t, "ideal", e.text)
+	}
+	assert.Len(t, polyline(t, list, "rate", "capacity"), 2)
+}
+
 // TestRefusedLine: a policy that is alone has its refused attempts drawn, too.
 func TestRefusedLine(t *testing.T) {
 	r := played(t, "-policy", "nats.go")

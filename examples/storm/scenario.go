@@ -159,8 +159,14 @@ func (s *storm) String() string {
 // ideal is when all that were hit would be back if the server were never idle
 // once it takes any, counted from the beginning of the fault.
 func (s *storm) ideal(r *sim.Result) time.Duration {
-	if k, _ := pick("kind", kinds, s.Kind); !k.meanwhile {
+	if !s.meanwhile() {
 		return r.Summary.Ideal
 	}
 	return max(s.Outage, r.Summary.Ideal-s.Outage)
+}
+
+// meanwhile says that clients can come back before the fault is over.
+func (s *storm) meanwhile() bool {
+	k, _ := pick("kind", kinds, s.Kind)
+	return k.meanwhile
 }
