@@ -146,6 +146,50 @@ func TestImageFromEverySituation(t *testing.T) {
 	t.Logf("%d inputs", n)
 }
 
+// TestImageExplored (G14): the same from states that the explorer finds, with what may
+// happen in them. HOLDFAST_IMAGES is how many states of each alphabet.
+func TestImageExplored(t *testing.T) {
+	onlyWithoutRace(t)
+	states, tried := number("HOLDFAST_IMAGES", 15), 0
+	for _, x := range explorations(transitions) {
+		pick := rand.New(rand.NewPCG(5, 6))
+		x.visited, x.seen = map[abstract]int{}, map[string]bool{}
+		require.NoError(t, x.see(newWorld(x.cfg), -1, ""))
+		for range states {
+			if len(x.worlds) == 0 {
+				break
+			}
+			i := pick.IntN(len(x.worlds)) // anywhere between the beginning and the depth
+			w, id := x.worlds[i], x.ids[i]
+			x.worlds, x.ids = slices.Delete(x.worlds, i, i+1), slices.Delete(x.ids, i, i+1)
+			tried += continues(t, x, w, pick.IntN(3))
+			require.NoError(t, x.expand(w, id))
+		}
+	}
+	t.Logf("%d inputs", tried)
+}
+
+// continues tries every third choice on what was made from the image of a world's
+// machine.
+func continues(t *testing.T, x *exploration, w *world, from int) (tried int) {
+	t.Helper()
+	data, err := w.m.Image(image.Scrub{})
+	require.NoError(t, err)
+	choices := x.choices(w)
+	for i := from; i < len(choices); i += 3 {
+		c := choices[i]
+		live := w.clone()
+		copied, err := Restore(w.m.cfg, data)
+		require.NoError(t, err)
+		in := live.heed(c.in)
+		require.Equal(t, asJSON(t, live.m.Handle(c.at, in)), asJSON(t, copied.Handle(c.at, in)), "%s: %s", x.name, c.name)
+		require.Equal(t, known(t, live.m), known(t, copied), "%s: %s", x.name, c.name)
+		require.Equal(t, live.m.timers.on, copied.timers.on)
+		tried++
+	}
+	return tried
+}
+
 // TestConfigImage: a config comes back with all its data.
 func TestConfigImage(t *testing.T) {
 	for i, cfg := range playerConfigs(1) {
