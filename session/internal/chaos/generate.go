@@ -71,7 +71,7 @@ func anySettings(d *dice) Settings {
 		ConnectTimeout: pick(d, []Span{15 * sec, 3 * sec}), CloseGrace: pick(d, []Span{2 * sec, 500 * ms}),
 		ReasonGrace: pick(d, []Span{250 * ms, 250 * ms, 0}), PingInterval: pick(d, []Span{10 * sec, 0}), ProofTimeout: 3 * sec,
 		PrepareTimeout: pick(d, []Span{10 * sec, sec}), DownTimeout: pick(d, []Span{600 * sec, 15 * sec}),
-		Can: Can(d.n(64)), RTT: pick(d, []Span{0, ms, 20 * ms, 150 * ms}),
+		Can: Can(d.n(64)), RTT: pick(d, []Span{0, ms, 20 * ms, 20 * ms, 150 * ms, 150 * ms, 300 * ms, 3 * sec}),
 	}
 	s.Echo, s.Chatty = d.one(2), d.one(3)
 	if d.one(6) {
