@@ -1,12 +1,14 @@
 package sim
 
 import (
+	"context"
 	"math/rand/v2"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
@@ -69,7 +71,8 @@ func anyFault(r *rand.Rand, servers int) Fault {
 }
 
 // TestAnyScenario (G2, G7, G8, G12): whatever the scenario, sessions keep what is
-// promised, nobody is lost or counted twice, and the number of workers changes nothing.
+// promised, nobody is lost or counted twice, and the number of workers and the length
+// of the windows change nothing.
 func TestAnyScenario(t *testing.T) {
 	seeds := uint64(30)
 	if testing.Short() {
@@ -82,7 +85,11 @@ func TestAnyScenario(t *testing.T) {
 		result := run(t, s)
 		check(t, s, &d, result)
 		s.watch, s.Workers = nil, s.Workers%4+1
-		assert.Equal(t, asJSON(t, result), asJSON(t, run(t, s)))
+		p := newPlan(s)
+		p.unit = p.unit*2/3 + 1
+		again, err := simulate(context.Background(), p)
+		require.NoError(t, err)
+		assert.Equal(t, asJSON(t, result), asJSON(t, again))
 		if t.Failed() {
 			t.Fatalf("seed %d: %+v", seed, s)
 		}

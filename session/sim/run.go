@@ -11,7 +11,10 @@ func Run(ctx context.Context, s Scenario) (*Result, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	p := newPlan(s)
+	return simulate(ctx, newPlan(s))
+}
+
+func simulate(ctx context.Context, p *plan) (*Result, error) {
 	var n *nursery
 	if p.OpenLoop == nil {
 		var err error

@@ -33,18 +33,18 @@ func TestRuntimeDoesTheSame(t *testing.T) {
 			for seed := range uint64(15) {
 				fault.At, fault.For = time.Second, time.Duration(seed)*700*time.Millisecond+1
 				way := time.Duration(3+seed) * 7 * time.Millisecond
-				simulated := simulate(t, seed, way, fault)
-				require.Equal(t, "Recovered", strings.Fields(simulated[len(simulated)-1])[1])
+				want := simulated(t, seed, way, fault)
+				require.Equal(t, "Recovered", strings.Fields(want[len(want)-1])[1])
 				synctest.Test(t, func(t *testing.T) {
-					require.Equal(t, simulated, lived(t, seed, way, fault), "seed %d", seed)
+					require.Equal(t, want, lived(t, seed, way, fault), "seed %d", seed)
 				})
 			}
 		})
 	}
 }
 
-// simulate plays an outage to a fleet of one.
-func simulate(t *testing.T, seed uint64, way time.Duration, fault Outage) (lines []string) {
+// simulated plays an outage to a fleet of one.
+func simulated(t *testing.T, seed uint64, way time.Duration, fault Outage) (lines []string) {
 	var d diary
 	run(t, Scenario{
 		Seed: seed, Clients: 1, For: time.Minute, watch: d.watch, Network: Network{Latency: Always(way)}, Faults: []Fault{fault},

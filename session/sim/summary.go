@@ -35,7 +35,7 @@ func (t *tally) part(server int) tally {
 
 // sum is what was counted at all servers.
 func (t *tally) sum() tally {
-	s := newTally(1, time.Duration(t.bins-1)*binWidth)
+	s := newTally(1, t.end-preroll)
 	for i, n := range t.attempts {
 		s.attempts[i%len(s.attempts)] += n
 	}

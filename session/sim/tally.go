@@ -26,19 +26,20 @@ const (
 // of it are whole numbers, so that the sum of several does not depend on their order.
 type tally struct {
 	bins     int
-	attempts []uint32 // by server, bin and fate
-	moves    []int32  // by server, bin and state: how many more are in it
-	begun    int      // attempts
+	end      time.Duration // of the scenario
+	attempts []uint32      // by server, bin and fate
+	moves    []int32       // by server, bin and state: how many more are in it
+	begun    int           // attempts
 	levels   [policy.Rejoin + 1]int
 }
 
 func newTally(servers int, length time.Duration) tally {
 	bins := 1 + int((length+binWidth-1)/binWidth)
-	return tally{bins: bins, attempts: make([]uint32, servers*bins*int(fates)), moves: make([]int32, servers*bins*int(states))}
+	return tally{bins: bins, end: preroll + length, attempts: make([]uint32, servers*bins*int(fates)), moves: make([]int32, servers*bins*int(states))}
 }
 
 // bin is where a time is counted. The first one is for what happens before the
-// scenario begins, the last one for what comes after its end, too.
+// scenario begins.
 func (t *tally) bin(server int16, at time.Duration) int {
 	i := 0
 	if at >= preroll {
@@ -47,8 +48,12 @@ func (t *tally) bin(server int16, at time.Duration) int {
 	return int(server)*t.bins + min(i, t.bins-1)
 }
 
-// count counts an attempt at the time when it met its fate.
+// count counts an attempt at the time when it met its fate, unless that is after the
+// end.
 func (t *tally) count(server int16, at time.Duration, f fate) {
+	if at >= t.end {
+		return
+	}
 	t.attempts[t.bin(server, at)*int(fates)+int(f)]++
 }
 

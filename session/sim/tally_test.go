@@ -14,7 +14,7 @@ func TestTally(t *testing.T) {
 	one.move(0, preroll+450*time.Millisecond, Connected, Reconnecting)
 	two.rehome(0, 1, preroll+500*time.Millisecond, Reconnecting)
 	two.count(1, preroll+999*time.Millisecond, turnedAway)
-	two.count(1, preroll+time.Hour, turnedAway)
+	two.count(1, preroll+time.Second, turnedAway) // too late
 	one.add(&two)
 	first, second := one.part(0), one.part(1)
 	assert.Equal(t, []Point{
@@ -25,10 +25,10 @@ func TestTally(t *testing.T) {
 	assert.Equal(t, []Point{
 		{Connected: 1},
 		{At: 700 * time.Millisecond, Connected: 1, Reconnecting: 1},
-		{At: time.Second, Connected: 1, Reconnecting: 1, Attempts: Attempts{Refused: 2}},
+		{At: time.Second, Connected: 1, Reconnecting: 1, Attempts: Attempts{Refused: 1}},
 	}, second.series(700*time.Millisecond))
 	all := one.sum()
-	assert.Equal(t, 2, all.peak(turnedAway, ignored))
+	assert.Equal(t, 1, all.peak(turnedAway, ignored))
 	assert.Zero(t, all.peak(letIn))
 }
 
