@@ -24,6 +24,8 @@ type account struct {
 	living bool
 	alive  time.Duration
 	slept  time.Duration // when a sleep was taken for one
+	// decided is when a connected session let go of its link, 0 if that is not known.
+	decided time.Duration
 }
 
 func (a *account) begin(now time.Duration) {
@@ -50,6 +52,7 @@ func (a *account) hears(e observer.Event) (rule, text string) {
 	switch e := e.(type) {
 	case observer.Connecting, observer.Reconnecting:
 		a.begin(now)
+		a.decided = 0
 	case observer.AttemptQueued:
 		a.queued = true
 	case observer.AttemptStarted:
@@ -124,7 +127,10 @@ func (a *account) stopped(e observer.Stopped, now time.Duration) (rule, text str
 	if e.Initiator != observer.ByPolicy {
 		return "", ""
 	}
-	if a.proving && now >= a.stable && now <= a.stable+time.Duration(a.s.CloseGrace) {
+	switch {
+	case a.decided > 0:
+		now = a.decided
+	case a.proving && now >= a.stable:
 		return "", "" // it may have been decided before the connection was stable
 	}
 	a.begin(now) // of the loss that it has not even tried to recover from

@@ -271,6 +271,9 @@ func (w *witness) closes(e *machine.Effect) {
 	}
 	if w.adopted == e.Epoch {
 		w.adopted = 0
+		if w.state == observer.StateConnected {
+			w.account.decided = w.now.Mono
+		}
 	}
 	w.moves(e, open, closing)
 }
