@@ -64,6 +64,7 @@ func weather(clients int) Scenario {
 			{Name: "c", JoinsPerSecond: 5, RetryAfter: RetryAfter{Ticket: true}, RefusalCost: 0.1},
 		},
 		Faults: []Fault{
+			Offline{At: 2 * time.Second, For: 4600 * time.Millisecond},
 			Outage{Server: "a", At: 10 * time.Second, For: 20 * time.Second},
 			BlackHole{Server: "b", At: 20 * time.Second, For: 15 * time.Second},
 			Refusals{Server: "c", At: 25 * time.Second, For: 10 * time.Second},
@@ -71,8 +72,6 @@ func weather(clients int) Scenario {
 			Restart{Server: "a", At: 90 * time.Second, KeepSessions: true},
 			Offline{At: 100 * time.Second, For: 8 * time.Second, Share: 0.3},
 			Drain{Server: "b", At: 120 * time.Second, For: 10 * time.Second},
-			Offline{At: 150 * time.Second, For: 4600 * time.Millisecond},
-			Offline{At: 165 * time.Second, For: 4900 * time.Millisecond},
 		},
 	}
 }
