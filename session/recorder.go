@@ -64,8 +64,8 @@ const defaultRing = 1 << 20
 // leastRing holds several times what a session remembers.
 const leastRing = 32 << 10
 
-// NewRing makes a recorder that keeps the newest lines in memory, up to size bytes
-// and, once it has had so many, half of that at least. It begins with all that the
+// NewRing makes a recorder that keeps the newest lines in memory: of size bytes, give
+// or take a line, and, once it has had so many, of half of that at least. It begins with all that the
 // session remembers at that moment. 0 or less stands for 1 MiB, which is some ten
 // minutes of a session that is pinged and probed; no ring is smaller than 32 KiB.
 // WriteTo writes it.

@@ -65,7 +65,7 @@ func TestTimeline(t *testing.T) {
 	require.NoError(t, err)
 	for _, line := range []string{
 		"=== ada, from its beginning",
-		"     0.000 s  00:00:00.000  attempt 1 begins: join, at most 15s",
+		"     0.000 s  " + time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Local().Format(wallClock) + "  attempt 1 begins: join, at most 15s",
 		"attempt 1 failed after 0s: AudioServiceUnavailable",
 		`rule "delay", for AudioServiceUnavailable`,
 		"1 attempt so far, lost for 0s, budget left 5m0s",
