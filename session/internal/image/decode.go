@@ -69,16 +69,11 @@ func (f *Form) setFields(v reflect.Value, data json.RawMessage) error {
 			return wrap(v.Type().Name(), err)
 		}
 	}
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		name := of(v.Type(), field)
-		if listed(f.Skip, name) {
-			continue
-		}
-		if err := f.set(exposed(v.Field(i)), written[field.Name], name); err != nil {
+	for _, m := range f.members(v.Type()) {
+		if err := f.set(exposed(v.Field(m.index)), written[m.name], m.full); err != nil {
 			return err
 		}
-		delete(written, field.Name)
+		delete(written, m.name)
 	}
 	for name := range written {
 		return fmt.Errorf("%s has no field %.64q", v.Type().Name(), name)

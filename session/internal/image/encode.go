@@ -13,7 +13,7 @@ import (
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
-// Encode writes what p points to; what is zero is left out.
+// Encode writes what p points to; what is zero is left out, a negative zero, too.
 func (f *Form) Encode(p any, hide Scrub) ([]byte, error) {
 	e := encoder{form: f, hide: hide}
 	v := reflect.ValueOf(p).Elem()
@@ -86,17 +86,16 @@ func (e *encoder) marshal(b []byte, v any) []byte {
 func (e *encoder) fields(b []byte, v reflect.Value) []byte {
 	b = append(b, '{')
 	empty := len(b)
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		name := of(v.Type(), field)
-		if listed(e.form.Skip, name) || !e.form.writes(v.Field(i)) {
+	for _, m := range e.form.members(v.Type()) {
+		field := v.Field(m.index)
+		if !e.form.writes(field) {
 			continue
 		}
 		if len(b) > empty {
 			b = append(b, ',')
 		}
-		b = append(strconv.AppendQuote(b, field.Name), ':')
-		b = e.value(b, v.Field(i), name)
+		b = append(append(append(b, '"'), m.name...), `":`...)
+		b = e.value(b, field, m.full)
 	}
 	return append(b, '}')
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"reflect"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -22,6 +24,29 @@ type Form struct {
 	// Endpoints lists the text fields that name endpoints, Words those of which
 	// nothing is to be hidden.
 	Endpoints, Words []string
+
+	types sync.Map // from reflect.Type to []member
+}
+
+// member is a field that is written.
+type member struct {
+	index      int
+	name, full string
+}
+
+// members are those of a struct.
+func (f *Form) members(t reflect.Type) []member {
+	if known, ok := f.types.Load(t); ok {
+		return known.([]member)
+	}
+	var list []member
+	for i := range t.NumField() {
+		if full := of(t, t.Field(i)); !listed(f.Skip, full) {
+			list = append(list, member{i, t.Field(i).Name, full})
+		}
+	}
+	f.types.Store(t, list)
+	return list
 }
 
 // Scrub replaces what must not be written. Either function may be nil.
@@ -83,19 +108,16 @@ func (f *Form) walk(t reflect.Type, path string, visit func(t reflect.Type, path
 }
 
 func (f *Form) walkFields(t reflect.Type, path string, visit func(t reflect.Type, path string)) error {
-	for i := range t.NumField() {
-		field := t.Field(i)
-		name := of(t, field)
+	for _, m := range f.members(t) {
+		field := t.Field(m.index)
 		switch {
-		case listed(f.Skip, name):
+		case listed(f.Kept, m.full):
+			visit(field.Type, path+"."+m.name)
 			continue
-		case listed(f.Kept, name):
-			visit(field.Type, path+"."+field.Name)
-			continue
-		case isText(field.Type) && !listed(f.Endpoints, name) && !listed(f.Words, name):
-			return fmt.Errorf("image: %s is text: is it an endpoint?", name)
+		case isText(field.Type) && !listed(f.Endpoints, m.full) && !listed(f.Words, m.full):
+			return fmt.Errorf("image: %s is text: is it an endpoint?", m.full)
 		}
-		if err := f.walk(field.Type, path+"."+field.Name, visit); err != nil {
+		if err := f.walk(field.Type, path+"."+m.name, visit); err != nil {
 			return err
 		}
 	}
@@ -108,11 +130,4 @@ func isText(t reflect.Type) bool {
 	return t == textType || t.Kind() == reflect.Slice && t.Elem() == textType
 }
 
-func listed(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func listed(names []string, name string) bool { return slices.Contains(names, name) }

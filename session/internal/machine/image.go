@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/health"
@@ -40,7 +41,9 @@ var configForm = &image.Form{
 
 // Layout differs between versions of this package whose machines remember different
 // things, so that one cannot read the image of the other.
-func Layout() string { return stateForm.Layout(reflect.TypeFor[Machine]()) }
+func Layout() string { return layout() }
+
+var layout = sync.OnceValue(func() string { return stateForm.Layout(reflect.TypeFor[Machine]()) })
 
 // errBetween: effects wait for the next input, as code that is plugged in has left
 // the goroutine.
