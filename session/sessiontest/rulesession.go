@@ -47,7 +47,7 @@ type attached struct {
 func (t *trial) attach(cheaply bool) *attached {
 	t.tb.Helper()
 	a := &attached{trial: t}
-	c := Quick(a, &a.Recorder)
+	c := t.config(a, &a.Recorder)
 	c.Name, c.ConnectTimeout, c.CloseGrace = "rule "+t.rule.name, t.Patience+t.Grace, t.Grace
 	if !cheaply {
 		c.Policy.Ladder = policy.Ladder{}
@@ -65,6 +65,16 @@ func (t *trial) attach(cheaply bool) *attached {
 	a.Session = s
 	a.started = start(func() error { return s.Start(context.Background()) })
 	return a
+}
+
+// config has the delays of production where they cost nothing.
+func (t *trial) config(tr session.Transport, o observer.Observer) session.Config {
+	c := Quick(tr, o)
+	if t.bubble {
+		p := policy.Default()
+		c.Policy, c.ReasonGrace, c.Random = &p, 0, nil
+	}
+	return c
 }
 
 func endpointsOf(a session.Attempt) []string {
