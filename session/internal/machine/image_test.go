@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -211,6 +212,45 @@ func TestConfigImage(t *testing.T) {
 		_, err := ReadConfig([]byte(text))
 		assert.Error(t, err, text)
 	}
+}
+
+// TestReadConfigChecks: a config that no session could have is refused, by the name of
+// the field.
+func TestReadConfigChecks(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"ConnectTimeout": func(c *Config) { c.ConnectTimeout = 0 },
+		"CloseGrace":     func(c *Config) { c.CloseGrace = 0 },
+		"PrepareTimeout": func(c *Config) { c.PrepareTimeout = -1 },
+		"DownTimeout":    func(c *Config) { c.DownTimeout = 0 },
+		"PingInterval":   func(c *Config) { c.PingInterval = time.Millisecond - 1 },
+		"Budget":         func(c *Config) { c.Policy.Budget = policy.Budget{Elapsed: time.Second} },
+		"Suspicion":      func(c *Config) { c.Health.Detector.Suspicion = -1 },
+		"":               func(c *Config) { c.PingInterval, c.ConnectTimeout, c.DownTimeout = time.Millisecond, 1, 1 },
+		" no pings":      func(c *Config) { c.PingInterval = 0 },
+	} {
+		cfg := testConfig()
+		change(cfg)
+		data, err := cfg.Image(image.Scrub{})
+		require.NoError(t, err)
+		_, err = ReadConfig(data)
+		if name == "" || name[0] == ' ' {
+			assert.NoError(t, err, name)
+		} else {
+			assert.ErrorContains(t, err, name)
+		}
+	}
+}
+
+// TestImageInTheMiddle: while effects wait for the next input there is no image.
+func TestImageInTheMiddle(t *testing.T) {
+	r := newRig(func(c *Config) { c.Policy.NewBackOff = func(func() float64) backoff.BackOff { return goner{} } })
+	r.start()
+	elsewhere(func() []Effect { return r.report(status.AudioInternalServerError) })
+	_, err := r.m.Image(image.Scrub{})
+	require.ErrorIs(t, err, errBetween)
+	r.do(Input{Kind: Fault, Status: status.New(status.RealtimeApiFailed, errProbe)})
+	_, err = r.m.Image(image.Scrub{})
+	require.NoError(t, err)
 }
 
 // TestImageErrors: what is no image of this machine is refused, with a reason.
