@@ -454,8 +454,8 @@ func (m *Machine) budgetOver() {
 		m.granted = status.New(status.TaskFailed, errNotLetThrough)
 		m.ails().blame(m.granted)
 	}
-	d := m.decideLoss(m.granted)
-	d.Action = policy.Stop
+	d := m.decideLoss(m.granted) // which may call the status final: it was not when it came
+	d.Action, d.Rule, d.Refusal = policy.Stop, policy.RuleBudget, m.retries.Refuse(m.now.Mono)
 	m.end(d, observer.ByPolicy)
 }
 

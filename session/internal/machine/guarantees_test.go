@@ -129,6 +129,22 @@ func TestG9BudgetOfNothing(t *testing.T) {
 	assert.Equal(t, status.SignalingInternalServerError, r.end(t).Status.Code, "and no other follows")
 }
 
+// A budget that is over before the next attempt is named as the reason, also when
+// what that attempt was for would be final by itself.
+func TestG9EndOfTheBudgetIsNamed(t *testing.T) {
+	r := newRig(authorizes, budget(10*time.Second), func(cfg *Config) { cfg.Policy.NewBackOff = steadily(time.Hour) })
+	r.start()
+	r.do(Input{Kind: Prepared, Epoch: r.m.epoch, Ready: &Ready{Authorized: true}})
+	r.do(Input{Kind: OpenFailed, Epoch: r.m.epoch, Status: status.New(status.AudioAuthenticationRejected, nil), Rejected: true})
+	r.justBefore(t, 10*time.Second)
+	r.do(Input{Kind: Tick})
+	e := r.end(t)
+	assert.Equal(t, observer.ByPolicy, e.Initiator)
+	assert.Equal(t, policy.RuleBudget, e.Decision.Rule)
+	assert.Equal(t, policy.RefusedElapsed, e.Decision.Refusal)
+	assert.Equal(t, status.AudioAuthenticationRejected, e.Status.Code, "the last attempt's code")
+}
+
 func TestG10ReasonGrace(t *testing.T) {
 	lost := func() *rig {
 		r := newRig()
