@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/session/internal/image"
@@ -94,7 +95,7 @@ const keepLine = 4 << 10
 func (c *recording) finish(effects []machine.Effect, left bool) {
 	c.open = false
 	answers := c.tape.Take()
-	last := len(effects) > 0 && effects[len(effects)-1].Kind == machine.Finish
+	last := slices.ContainsFunc(effects, func(e machine.Effect) bool { return e.Kind == machine.Finish })
 	if !c.unsound {
 		c.unsound = !c.soundly(func() error { return c.outcome(answers, effects, left) })
 	}
