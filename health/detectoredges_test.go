@@ -1,0 +1,102 @@
+package health
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// quietLink is a detector of a link that was opened at that time and can neither be
+// pinged nor probed, but says what should come in.
+func quietLink(at time.Duration) *Detector {
+	d := NewDetector(DetectorConfig{})
+	d.Start(at, false, false)
+	d.Expect(at, ExpectMedia)
+	return &d
+}
+
+// TestHeardMediaAtTheEdge: a byte counts from the instant on at which the link was
+// opened, and time 0 means that there was none.
+func TestHeardMediaAtTheEdge(t *testing.T) {
+	for _, tt := range []struct {
+		opened, at time.Duration
+		counts     bool
+	}{
+		{time.Second, time.Second - 1, false}, {time.Second, time.Second, true}, {0, 0, false}, {0, 1, true}, {-1, -1, false},
+	} {
+		d := quietLink(tt.opened)
+		d.HeardMedia(tt.at)
+		assert.Equal(t, tt.counts, d.Heard(), "opened at %s, a byte at %s", tt.opened, tt.at)
+	}
+}
+
+// TestDoubtIsOlderThanTheByte: where a layer cannot be asked, only what comes in
+// after the doubt ends it.
+func TestDoubtIsOlderThanTheByte(t *testing.T) {
+	for name, heard := range map[string]func(d *Detector, at time.Duration){
+		"media": (*Detector).HeardMedia, "signaling": (*Detector).HeardSignaling,
+	} {
+		d := quietLink(time.Second)
+		d.Doubt(2*time.Second, Both)
+		heard(d, 2*time.Second)
+		assert.Equal(t, Both, d.doubt, name)
+		heard(d, 2*time.Second+1)
+		assert.NotEqual(t, Both, d.doubt, name)
+	}
+}
+
+// TestGapMemory: the longest gap counts half after five minutes without one that was
+// longer; one that is as long does not renew it.
+func TestGapMemory(t *testing.T) {
+	const gap = 4 * time.Second
+	start := time.Second
+	d := quietLink(start)
+	at := start
+	bytes := func(until, every time.Duration) {
+		for at+every <= until {
+			at += every
+			d.HeardMedia(at)
+		}
+	}
+	bytes(start+gap, gap)
+	noted := at
+	bytes(noted+3*time.Minute, time.Second)
+	bytes(at+gap, gap) // as long
+	bytes(noted+gapMemory-time.Second, time.Second)
+	require.Equal(t, gap, d.longest)
+	d.HeardMedia(noted + gapMemory - 1)
+	assert.Equal(t, gap, d.longest)
+	d.HeardMedia(noted + gapMemory)
+	assert.Equal(t, gap/2, d.longest)
+	bytes(noted+2*gapMemory-1, time.Second)
+	assert.Equal(t, gap/2, d.longest, "it was halved five minutes ago")
+	d.HeardMedia(noted + 2*gapMemory)
+	assert.Equal(t, gap/4, d.longest)
+}
+
+// TestPongAtTheEdge: an answer as slow as may be is quick, and no sign of a loss.
+func TestPongAtTheEdge(t *testing.T) {
+	for _, tt := range []struct {
+		late  time.Duration
+		quick bool
+	}{{0, true}, {1, false}} {
+		d := NewDetector(DetectorConfig{PingIdle: time.Second})
+		d.Start(time.Second, true, false)
+		now := time.Second
+		answer := func(rtt time.Duration) {
+			for s := d.Tick(now); s.Ping == 0; s = d.Tick(now) {
+				now, _ = d.Due()
+			}
+			now += rtt
+			_, ok := d.Pong(d.ping.id, now)
+			require.True(t, ok)
+		}
+		answer(usual)
+		require.Equal(t, usual, d.path.ping)
+		answer(slow(usual) + tt.late)
+		assert.Equal(t, tt.quick, d.pong.quick, "%s late", tt.late)
+		assert.Equal(t, tt.quick, d.path.loss == 0, "%s late", tt.late)
+	}
+}
