@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 var mayRequire = map[string][]string{
 	"/policy":                   {"github.com/cenkalti/backoff/v4"},
 	"/session/internal/chaos":   {"github.com/cenkalti/backoff/v4"},
-	"/session/internal/machine": {"github.com/looplab/fsm"},
+	"/session/internal/machine": {"github.com/looplab/fsm", "github.com/cenkalti/backoff/v4"}, // a backoff is recorded
 }
 
 // TestImportsRunOneWay holds the layering: leaf packages know nothing of what
