@@ -29,6 +29,9 @@ type Outage struct {
 	// CloseCode is the code with which the process says goodbye, such as 1001 or 1012;
 	// 0: none, as when it crashes.
 	CloseCode int
+	// Silent says that the machine is gone as well: nobody is told, and nothing answers.
+	// Who has not noticed until it is back is told then.
+	Silent bool
 	// Answer is the HTTP status with which something in front of the process answers
 	// meanwhile, such as 502; 0: connections are refused.
 	Answer int
@@ -113,6 +116,9 @@ func (f Outage) validate(field string) error {
 	errs := []error{lasts(field, f), httpStatus(field+".Answer", f.Answer)}
 	if f.CloseCode != 0 && (f.CloseCode < 1000 || f.CloseCode > 4999) {
 		errs = append(errs, fmt.Errorf("sim: %s.CloseCode is %d: it must be from 1000 to 4999, or 0 for none", field, f.CloseCode))
+	}
+	if f.Silent && (f.CloseCode != 0 || f.Answer != 0) {
+		errs = append(errs, fmt.Errorf("sim: %s.Silent: then nobody gets a CloseCode or an Answer", field))
 	}
 	return errors.Join(errs...)
 }

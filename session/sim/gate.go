@@ -170,12 +170,13 @@ func (g *gate) cost(r *request) float64 {
 }
 
 // unlessBroken has the connection break if the process ends before the answer is
-// given. Whatever waited for it then waits no more.
+// given, of which the client may not hear.
 func (g *gate) unlessBroken(r *request, answer event) (event, bool) {
-	if outage, ends := g.breaks(r.at, answer.at-r.way); ends {
+	outage, ends := g.breaks(r.at, answer.at-r.way)
+	if ends {
 		answer.at, answer.what = outage.from+r.way, broken
 	}
-	return answer, true
+	return answer, !ends || !outage.silent
 }
 
 // gates are all servers, and the requests on their way to them.

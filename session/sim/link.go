@@ -128,13 +128,18 @@ func (c *client) turn(w *shard) {
 	}
 }
 
-// fall: the process at the other end is gone. The client hears that a little later.
+// fall: the process at the other end is gone. The client hears that a little later,
+// or from the next process, which does not know the connection.
 func (c *client) fall(w *shard) {
 	place := &w.plan.places[c.link.server]
 	outage, _ := at(place.outages, c.now)
 	c.link.signalingDead, c.link.lost = true, c.now
 	c.link.mediaDead = c.link.mediaDead || !outage.keeps
-	c.put(event{at: c.now + c.delay(w, c.link.server), kind: closed, code: int16(outage.code), server: -1})
+	heard := c.now + c.delay(w, c.link.server)
+	if outage.silent {
+		heard = outage.to + c.resend(w, outage.to-c.now)
+	}
+	c.put(event{at: heard, kind: closed, code: int16(outage.code), server: -1})
 }
 
 // reachable says whether anything gets through to the server of the link.

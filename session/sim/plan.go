@@ -45,6 +45,7 @@ type stretch struct {
 	code       int // of the close frame, or of the refusal
 	answer     int // of what is in front of the server
 	keeps      bool
+	silent     bool
 	retryAfter RetryAfter
 	moveTo     int16 // the place, -1: none
 }
@@ -99,8 +100,12 @@ func (p *plan) at(server string, f func(l *place)) {
 }
 
 func (f Outage) enter(p *plan, s stretch) {
-	s.code, s.keeps, s.answer = f.CloseCode, f.KeepSessions, f.Answer
-	p.at(f.Server, func(l *place) { l.outages = append(l.outages, s) })
+	s.code, s.keeps, s.answer, s.silent = f.CloseCode, f.KeepSessions, f.Answer, f.Silent
+	p.at(f.Server, func(l *place) {
+		if l.outages = append(l.outages, s); s.silent {
+			l.holes = append(l.holes, s)
+		}
+	})
 }
 
 func (f Restart) enter(p *plan, s stretch) { f.outage().enter(p, s) }

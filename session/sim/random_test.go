@@ -51,7 +51,9 @@ func anyFault(r *rand.Rand, servers int) Fault {
 	if r.IntN(3) == 0 {
 		server = ""
 	}
-	switch r.IntN(6) {
+	switch r.IntN(7) {
+	case 5:
+		return Outage{Server: server, At: at, For: length, Silent: true, KeepSessions: r.IntN(2) == 0}
 	case 0:
 		return Outage{Server: server, At: at, For: length, CloseCode: []int{0, 1001, 4500}[r.IntN(3)], Answer: []int{0, 502}[r.IntN(2)], KeepSessions: r.IntN(2) == 0}
 	case 1:

@@ -25,6 +25,7 @@ func TestValidate(t *testing.T) {
 		"For is":                         {For: -1},
 		"too long for 100 servers":       {For: 7 * 24 * time.Hour, Servers: make([]Server, 100)},
 		"Servers has 1001":               {Servers: make([]Server, 1001)},
+		"Faults[0].Silent":               {Faults: []Fault{Outage{For: 1, Silent: true, CloseCode: 1001}}},
 		"Faults[0].Answer":               {Faults: []Fault{Outage{For: 1, Answer: 200}}},
 		"Step is 150ms":                  {Step: 150 * time.Millisecond},
 		"Workers is -1":                  {Workers: -1},

@@ -185,6 +185,25 @@ func TestDeathsAreFoundInTime(t *testing.T) {
 	}
 }
 
+// TestSilentOutage: nobody is told that the server is gone, and everybody finds out.
+func TestSilentOutage(t *testing.T) {
+	var d diary
+	s := Scenario{
+		Clients: 50, For: time.Minute, Faults: []Fault{Outage{At: 5 * time.Second, For: 12 * time.Second, Silent: true}}, watch: d.watch,
+	}
+	r := run(t, s)
+	found := each(&d, func(_ int, at time.Duration, _ observer.LinkDead, _ []heard) {
+		assert.LessOrEqual(t, at, 5*time.Second+health.Config{}.WorstCaseDetection().Probed.BothDead)
+	})
+	assert.Equal(t, 50, found)
+	assert.Zero(t, r.Summary.Attempts.Unreachable)
+	assert.Equal(t, 50, r.Summary.Recoveries.Rejoin, "the sessions are gone")
+	s.Faults, s.watch, s.Network.Latency = []Fault{Outage{At: 5 * time.Second, For: time.Second, Silent: true}}, nil, Always(20*time.Millisecond)
+	r = run(t, s)
+	assert.Equal(t, 50, r.Series[7].Unnoticed+r.Series[7].Reconnecting)
+	assert.Less(t, r.Summary.Back100, 4*time.Second, "told when it is back, before they have found out")
+}
+
 // TestBudgetEnds (G9): who finds no server gives up when the budget says so, and tries
 // no more.
 func TestBudgetEnds(t *testing.T) {

@@ -148,9 +148,10 @@ func (c *client) ask(w *shard, e event) {
 	}
 	place, there := &w.plan.places[a.server], c.now+way
 	outage, down := at(place.outages, there)
-	_, breaks := place.breaks(a.dialed, there)
+	end, breaks := place.breaks(a.dialed, there)
 	switch {
 	case inside && down: // of which it will hear
+	case breaks && end.silent: // nobody says so
 	case down && outage.answer != 0:
 		c.meets(w, there, dead)
 		c.answer(there+way, refused, outage.answer)
