@@ -222,6 +222,9 @@ func (w *witness) hears(in *machine.Input) {
 		return
 	}
 	w.heard = in.Heard
+	if l := w.life(w.epoch); w.over || l == nil || l.stage != dialing && l.stage != open {
+		return // it may have decided to end, and hear no more
+	}
 	w.account.living, w.account.alive = true, max(in.Heard.Media, in.Heard.Signaling)
 }
 
