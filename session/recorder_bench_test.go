@@ -15,8 +15,9 @@ import (
 )
 
 // BenchmarkRecorded is what a recorder adds to an input: for the answer to a probe, a
-// health sample, and a whole outage of some ten inputs. B/input is the size of the
-// lines; compare ns/op with "none".
+// health sample, and a whole outage of some ten inputs; compare with "none". What is
+// written as it happens costs as much: it is put in another buffer. In a loop like
+// these its writer does not keep up, and most is lost, which is cheaper.
 func BenchmarkRecorded(b *testing.B) {
 	for _, bb := range []struct {
 		name     string
@@ -24,7 +25,6 @@ func BenchmarkRecorded(b *testing.B) {
 	}{
 		{"none", func() *session.Recorder { return nil }},
 		{"ring", func() *session.Recorder { return session.NewRing(0) }},
-		{"stream", func() *session.Recorder { return session.NewRecorder(io.Discard) }},
 	} {
 		b.Run("probed/"+bb.name, func(b *testing.B) {
 			s, r := connected(b, session.Config{Transport: answering{}, Recorder: bb.recorder()})
