@@ -26,7 +26,8 @@ type client struct {
 	hints bool // the system knows that the network is away
 	// awayUntil is when its own network is back; in the past: it is there.
 	awayUntil time.Duration
-	nature    dice // what happens to it
+	nature    dice // where it is, and which packets get lost
+	luck      dice // what happens to its links and its network
 	jitter    dice // what it decides by
 	link      link
 	attempt   attempt
@@ -186,7 +187,7 @@ func (c *client) put(e event) {
 func (c *client) leave(w *shard, e event) {
 	if e.kind == disturbed {
 		absence := &w.plan.Network.Offline
-		e.id, e.what = uint64(max(absence.For(c.nature.float()), 0)), flag(absence.Hints)
+		e.id, e.what = uint64(max(absence.For(c.luck.float()), 0)), flag(absence.Hints)
 	}
 	c.awayUntil = max(c.awayUntil, after(c.now, time.Duration(e.id)))
 	c.agenda.put(event{at: c.awayUntil, kind: cameBack})
@@ -195,7 +196,7 @@ func (c *client) leave(w *shard, e event) {
 		c.mind.hinted(w, c, true)
 	}
 	if e.kind == disturbed {
-		c.agenda.put(event{at: after(c.awayUntil, c.nature.wait(w.plan.Network.Offline.PerHour)), kind: disturbed})
+		c.agenda.put(event{at: after(c.awayUntil, c.luck.wait(w.plan.Network.Offline.PerHour)), kind: disturbed})
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 )
 
 // dice is a stream of random numbers that takes eight bytes: SplitMix64 (Steele, Lea,
-// Flood: Fast splittable pseudorandom number generators, 2014). A fleet has two for
-// each client.
+// Flood: Fast splittable pseudorandom number generators, 2014). A fleet has three
+// for each client.
 type dice uint64
 
 const golden = 0x9e3779b97f4a7c15

@@ -36,5 +36,5 @@ func Example() {
 	// Output:
 	// at best everybody is back after 1m20s
 	// sessions: 99 % within 1.15 of that: true, 0 gave up
-	// a try a second: 419 refusals in the worst second, ours less than a tenth: true
+	// a try a second: 425 refusals in the worst second, ours less than a tenth: true
 }

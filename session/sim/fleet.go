@@ -8,6 +8,7 @@ import (
 // Purposes of random streams. They are of no importance but for being different.
 const (
 	forNature uint64 = iota + 1
+	forLuck
 	forJitter
 )
 
@@ -18,7 +19,8 @@ const mostly = 5
 func (e *engine) setUp(c *client, number int) {
 	*c = client{
 		number: uint32(number), slot: uint32(number % e.per), queued: -1,
-		nature: newDice(e.plan.Seed, number, forNature), jitter: newDice(e.plan.Seed, number, forJitter),
+		nature: newDice(e.plan.Seed, number, forNature), luck: newDice(e.plan.Seed, number, forLuck),
+		jitter: newDice(e.plan.Seed, number, forJitter),
 		agenda: make(agenda, 0, mostly),
 	}
 }
@@ -88,5 +90,5 @@ func (p *plan) expectAbsences(c *client) {
 			c.agenda.put(event{at: a.from, kind: wentAway, id: uint64(a.length), what: flag(a.hints)})
 		}
 	}
-	c.agenda.put(event{at: after(c.now, c.nature.wait(p.Network.Offline.PerHour)), kind: disturbed})
+	c.agenda.put(event{at: after(c.now, c.luck.wait(p.Network.Offline.PerHour)), kind: disturbed})
 }

@@ -98,12 +98,12 @@ func (c *client) expectDeath(w *shard) {
 		perHour float64
 		layers  uint8
 	}{{deaths.Media, mediaLayer}, {deaths.Signaling, signalingLayer}, {deaths.Both, mediaLayer | signalingLayer}} {
-		if t := after(c.now, c.nature.wait(d.perHour)); t < at {
+		if t := after(c.now, c.luck.wait(d.perHour)); t < at {
 			at, what = t, d.layers
 		}
 	}
 	if at != never {
-		c.put(event{at: at, kind: died, what: what, server: int16(flag(c.nature.happens(deaths.Told)))})
+		c.put(event{at: at, kind: died, what: what, server: int16(flag(c.luck.happens(deaths.Told)))})
 	}
 }
 

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,4 +60,33 @@ func TestEveryoneIsSomewhere(t *testing.T) {
 	}
 	assert.Positive(t, r.Summary.Attempts.Total())
 	assert.Len(t, r.Series, 121)
+}
+
+// TestOneThingAtATime: what is changed in one place does not reshuffle another. With
+// another network and other clients the links die at the same times.
+func TestOneThingAtATime(t *testing.T) {
+	deaths := func(change func(s *Scenario)) (first map[int]time.Duration) {
+		var mu sync.Mutex
+		first = map[int]time.Duration{}
+		s := Scenario{Clients: 50, For: time.Minute, Network: Network{Deaths: Deaths{Both: 60}}}
+		change(&s)
+		s.moved = func(client int, at time.Duration, _, to State) {
+			mu.Lock()
+			defer mu.Unlock()
+			if _, known := first[client]; !known && to == Unnoticed {
+				first[client] = at
+			}
+		}
+		run(t, s)
+		return first
+	}
+	want := deaths(func(*Scenario) {})
+	assert.Greater(t, len(want), 25)
+	assert.Equal(t, want, deaths(func(s *Scenario) { s.Network.Loss = 0.01 }))
+	assert.Equal(t, want, deaths(func(s *Scenario) { s.OpenLoop = &Schedule{Detect: 5 * time.Second} }))
+	assert.Equal(t, want, deaths(func(s *Scenario) { s.Client.PingInterval = -1; s.Servers = []Server{{JoinsPerSecond: 1}} }))
+	more := deaths(func(s *Scenario) { s.Clients = 100 })
+	for client, at := range want {
+		assert.Equal(t, at, more[client])
+	}
 }
