@@ -17,11 +17,12 @@ var errTest = errors.New("test")
 type fault struct {
 	rule, name string
 	build      func(b *broken)
+	also       []string // rules that it breaks inevitably as well
 }
 
 // faults has one for each rule, at least.
 var faults = []fault{
-	{"connect-opens", "refuses view-only", func(b *broken) {
+	{rule: "connect-opens", name: "refuses view-only", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			if a.ViewOnly {
 				return nil, errTest
@@ -29,7 +30,7 @@ var faults = []fault{
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
-	{"connect-result", "neither", func(b *broken) {
+	{rule: "connect-result", name: "neither", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if ctx.Err() != nil {
@@ -38,7 +39,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-result", "both", func(b *broken) {
+	{rule: "connect-result", name: "both", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if b.refused.Load() {
@@ -47,7 +48,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-result", "a nil pointer", func(b *broken) {
+	{rule: "connect-result", name: "a nil pointer", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if b.refused.Load() {
@@ -56,7 +57,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-cancelled-before", "begins all the same", func(b *broken) {
+	{rule: "connect-cancelled-before", name: "begins all the same", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			if ctx.Err() != nil && b.alone(a) {
 				b.hang()
@@ -64,7 +65,7 @@ var faults = []fault{
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
-	{"connect-cancelled-during", "hangs", func(b *broken) {
+	{rule: "connect-cancelled-during", name: "hangs", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			early := ctx.Err() != nil
 			l, err := b.scripted.Connect(ctx, a, r)
@@ -74,7 +75,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-cancelled-during", "says nothing", func(b *broken) {
+	{rule: "connect-cancelled-during", name: "says nothing", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if err != nil && ctx.Err() != nil {
@@ -83,7 +84,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-hung-server", "waits for the answer", func(b *broken) {
+	{rule: "connect-hung-server", name: "waits for the answer", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if b.stuck.Load() {
@@ -92,7 +93,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-late", "forgets the link", func(b *broken) {
+	{rule: "connect-late", name: "forgets the link", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			if ctx.Err() != nil || b.stuck.Load() || b.vanished.Load() {
 				return b.scripted.Connect(ctx, a, r)
@@ -104,7 +105,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-refused", "a timeout of its own", func(b *broken) {
+	{rule: "connect-refused", name: "a timeout of its own", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if b.refused.Load() {
@@ -113,7 +114,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-refused", "says nothing", func(b *broken) {
+	{rule: "connect-refused", name: "says nothing", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if b.refused.Load() {
@@ -122,7 +123,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-failed-goroutines", "waits on", func(b *broken) {
+	{rule: "connect-failed-goroutines", name: "waits on", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if err != nil {
@@ -131,7 +132,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-failed-silent", "goes on to report", func(b *broken) {
+	{rule: "connect-failed-silent", name: "goes on to report", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			l, err := b.scripted.Connect(ctx, a, r)
 			if err != nil {
@@ -140,7 +141,7 @@ var faults = []fault{
 			return l, err
 		}
 	}},
-	{"connect-again", "a sticky error", func(b *broken) {
+	{rule: "connect-again", name: "a sticky error", build: func(b *broken) {
 		var sticky atomic.Bool
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			if b.refused.Load() {
@@ -152,7 +153,7 @@ var faults = []fault{
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
-	{"connect-context-over", "a link of Connect's context", func(b *broken) {
+	{rule: "connect-context-over", name: "a link of Connect's context", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			stop := context.AfterFunc(l.ctx, func() {
 				l.mu.Lock()
@@ -171,13 +172,13 @@ var faults = []fault{
 			return l
 		}
 	}},
-	{"connect-attempt", "an old token", func(b *broken) {
+	{rule: "connect-attempt", name: "an old token", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			a.Credentials.Token = "of yesterday"
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
-	{"connect-attempt", "resumes as it has joined", func(b *broken) {
+	{rule: "connect-attempt", name: "resumes as it has joined", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentResumer{l, func(ctx context.Context, a session.Attempt) error {
 				a.Credentials = l.attempt.Credentials
@@ -185,7 +186,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"two-links", "closes all", func(b *broken) {
+	{rule: "two-links", name: "closes all", build: func(b *broken) {
 		b.bend = closing(func(l *bent, ctx context.Context) error {
 			b.each(func(epoch uint64) {
 				if epoch != l.attempt.Epoch {
@@ -195,7 +196,7 @@ var faults = []fault{
 			return l.Link.Close(ctx)
 		})
 	}},
-	{"own-reporter", "keeps the first", func(b *broken) {
+	{rule: "own-reporter", name: "keeps the first", build: func(b *broken) {
 		var first atomic.Pointer[session.Reporter]
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			if b.alone(a) && !first.CompareAndSwap(nil, r) {
@@ -204,7 +205,7 @@ var faults = []fault{
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
-	{"close-bounded", "an idle link hangs", func(b *broken) {
+	{rule: "close-bounded", name: "an idle link hangs", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			l.shut = func(ctx context.Context) error {
 				if !l.used.Load() && len(b.Snapshot().Calls) == 3 && time.Since(l.began) >= bubbleQuiet {
@@ -218,7 +219,15 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"close-vanished", "waits for the close frame", func(b *broken) {
+	{rule: "close-bounded", name: "a new link hangs", also: []string{"close-again", "close-context", "parity"}, build: func(b *broken) {
+		b.bend = closing(func(l *bent, ctx context.Context) error {
+			if len(b.Snapshot().Calls) == 1 && !b.vanished.Load() && b.alone(l.attempt) {
+				b.hang() // there was nothing but the attempt
+			}
+			return l.Link.Close(ctx)
+		})
+	}},
+	{rule: "close-vanished", name: "waits for the close frame", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			l.shut = func(ctx context.Context) error {
 				if b.vanished.Load() && !l.used.Load() && b.alone(l.attempt) {
@@ -233,7 +242,7 @@ var faults = []fault{
 			return bentLeaver{l, leave}
 		}
 	}},
-	{"close-again", "closes a closed channel", func(b *broken) {
+	{rule: "close-again", name: "closes a closed channel", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			closed := make(chan struct{})
 			l.shut = func(ctx context.Context) error {
@@ -243,7 +252,7 @@ var faults = []fault{
 			return l
 		}
 	}},
-	{"close-context", "gives up before it begins", func(b *broken) {
+	{rule: "close-context", name: "gives up before it begins", build: func(b *broken) {
 		b.bend = closing(func(l *bent, ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -251,7 +260,7 @@ var faults = []fault{
 			return l.Link.Close(ctx)
 		})
 	}},
-	{"close-during-calls", "waits for the lock of an update", func(b *broken) {
+	{rule: "close-during-calls", name: "waits for the lock of an update", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			l.shut = func(ctx context.Context) error {
 				if l.busy.Load() > 0 {
@@ -274,13 +283,13 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"close-silent", "a timer goes on", func(b *broken) {
+	{rule: "close-silent", name: "a timer goes on", build: func(b *broken) {
 		b.bend = closing(func(l *bent, ctx context.Context) error {
 			time.AfterFunc(time.Millisecond, func() { l.r.Alive(status.LayerMedia) })
 			return l.Link.Close(ctx)
 		})
 	}},
-	{"close-goroutines", "a reader stays", func(b *broken) {
+	{rule: "close-goroutines", name: "a reader stays", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			l.shut = func(ctx context.Context) error {
 				if l.used.Load() {
@@ -294,7 +303,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"parity", "every third stays open", func(b *broken) {
+	{rule: "parity", name: "every third stays open", build: func(b *broken) {
 		b.bend = closing(func(l *bent, ctx context.Context) error {
 			if l.nth%3 == 0 {
 				return nil
@@ -302,13 +311,13 @@ var faults = []fault{
 			return l.Link.Close(ctx)
 		})
 	}},
-	{"abilities", "a method of another form", func(b *broken) {
+	{rule: "abilities", name: "a method of another form", build: func(b *broken) {
 		b.Link.RestartMedia = Step{}
 		b.has = CanPing
 		b.bend = func(l *bent) session.Link { return wrongRestarter{l} }
 	}},
-	{"abilities", "one is missing", func(b *broken) { b.Link.Update = Step{} }},
-	{"unsupported", "only the first time", func(b *broken) {
+	{rule: "abilities", name: "one is missing", build: func(b *broken) { b.Link.Update = Step{} }},
+	{rule: "unsupported", name: "only the first time", build: func(b *broken) {
 		b.has = CanPing
 		b.bend = func(l *bent) session.Link {
 			return bentUpdater{l, func(ctx context.Context, c session.Change) error {
@@ -319,8 +328,19 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"unsupported", "though it was promised", func(b *broken) { b.Link.Promote = Fail(errors.ErrUnsupported) }},
-	{"ping", "another id", func(b *broken) {
+	{rule: "unsupported", name: "though it was promised", build: func(b *broken) { b.Link.Promote = Fail(errors.ErrUnsupported) }},
+	{rule: "unsupported", name: "breaks the link", build: func(b *broken) {
+		b.has = CanPing
+		b.bend = func(l *bent) session.Link {
+			return bentUpdater{l, func(context.Context, session.Change) error {
+				if l.flag.Swap(true) {
+					l.r.Closed(status.LayerSignaling, errTest)
+				}
+				return errors.ErrUnsupported
+			}}
+		}
+	}},
+	{rule: "ping", name: "another id", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentPinger{l, func(_ context.Context, id uint64) error {
 				if !b.vanished.Load() {
@@ -330,7 +350,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"ping", "answered twice", func(b *broken) {
+	{rule: "ping", name: "answered twice", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentPinger{l, func(ctx context.Context, id uint64) error {
 				if !b.vanished.Load() {
@@ -340,7 +360,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"probe-media", "no id", func(b *broken) {
+	{rule: "probe-media", name: "no id", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentProber{l, func(ctx context.Context, id uint64) error {
 				if !b.alone(l.attempt) || b.vanished.Load() {
@@ -351,7 +371,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"calls-cancelled", "a deaf ping", func(b *broken) {
+	{rule: "calls-cancelled", name: "a deaf ping", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentPinger{l, func(ctx context.Context, id uint64) error {
 				if ctx.Err() != nil {
@@ -361,7 +381,21 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"calls-together", "pings wait for updates", func(b *broken) {
+	{rule: "calls-cancelled", name: "a ping too many", build: func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			l.shut = func(ctx context.Context) error {
+				if l.flag.Load() && b.alone(l.attempt) {
+					b.hang()
+				}
+				return l.Link.Close(ctx)
+			}
+			return bentPinger{l, func(ctx context.Context, id uint64) error {
+				l.flag.CompareAndSwap(false, ctx.Err() != nil)
+				return sound[session.Pinger](l).Ping(ctx, id)
+			}}
+		}
+	}},
+	{rule: "calls-together", name: "pings wait for updates", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			update := func(ctx context.Context, c session.Change) error {
 				l.busy.Add(1)
@@ -382,7 +416,37 @@ var faults = []fault{
 			}{bentUpdater{l, update}, bentPinger{l, ping}}
 		}
 	}},
-	{"update", "breaks the link", func(b *broken) {
+	{rule: "calls-together", name: "too much at once", build: func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			update := func(ctx context.Context, c session.Change) error {
+				l.busy.Add(1)
+				defer l.busy.Add(-1)
+				pass(10 * time.Millisecond)
+				return sound[session.Updater](l).Update(ctx, c)
+			}
+			ping := func(ctx context.Context, id uint64) error {
+				if l.busy.Load() > 0 {
+					l.r.Closed(status.LayerSignaling, errTest)
+				}
+				return sound[session.Pinger](l).Ping(ctx, id)
+			}
+			return struct {
+				bentUpdater
+				session.Pinger
+			}{bentUpdater{l, update}, bentPinger{l, ping}}
+		}
+	}},
+	{rule: "update", name: "fails", build: func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			return bentUpdater{l, func(ctx context.Context, c session.Change) error {
+				if c.ViewOnly {
+					return errTest
+				}
+				return sound[session.Updater](l).Update(ctx, c)
+			}}
+		}
+	}},
+	{rule: "update", name: "breaks the link", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentUpdater{l, func(ctx context.Context, c session.Change) error {
 				if c.ViewOnly {
@@ -392,7 +456,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"promote", "no way back", func(b *broken) {
+	{rule: "promote", name: "no way back", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentPromoter{l, func(context.Context) error {
 				l.r.Status(status.New(status.SignalingInternalServerError, nil))
@@ -400,7 +464,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"leave", "waits for the answer", func(b *broken) {
+	{rule: "leave", name: "waits for the answer", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentLeaver{l, func(ctx context.Context) error {
 				if b.vanished.Load() && b.alone(l.attempt) {
@@ -410,7 +474,36 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"restart-media", "joins again", func(b *broken) {
+	{rule: "leave", name: "fails", build: func(b *broken) { b.Link.Leave = Fail(errTest) }},
+	{rule: "leave", name: "nothing left to close", build: func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			l.shut = func(ctx context.Context) error {
+				if l.used.Load() && l.nth == 1 && b.alone(l.attempt) {
+					b.hang()
+				}
+				return l.Link.Close(ctx)
+			}
+			return bentLeaver{l, func(ctx context.Context) error {
+				l.used.Store(true)
+				return sound[session.Leaver](l).Leave(ctx)
+			}}
+		}
+	}},
+	{rule: "leave", name: "Close waits for it", build: func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			l.shut = func(ctx context.Context) error {
+				if l.used.Load() && b.vanished.Load() && b.alone(l.attempt) {
+					b.hang()
+				}
+				return l.Link.Close(ctx)
+			}
+			return bentLeaver{l, func(ctx context.Context) error {
+				l.used.Store(true)
+				return sound[session.Leaver](l).Leave(ctx)
+			}}
+		}
+	}},
+	{rule: "restart-media", name: "joins again", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentRestarter{l, func(ctx context.Context, a session.Attempt) error {
 				a.Epoch += 1000 + l.attempt.Epoch
@@ -419,12 +512,12 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"restart-media-cancelled", "hangs", func(b *broken) {
+	{rule: "restart-media-cancelled", name: "hangs", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentRestarter{l, func(ctx context.Context, _ session.Attempt) error { return b.steps(ctx) }}
 		}
 	}},
-	{"resume", "tells of the old signaling", func(b *broken) {
+	{rule: "resume", name: "tells of the old signaling", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentResumer{l, func(ctx context.Context, a session.Attempt) error {
 				if a.RestartMedia {
@@ -434,7 +527,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"resume-cancelled", "never again", func(b *broken) {
+	{rule: "resume-cancelled", name: "never again", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentResumer{l, func(ctx context.Context, a session.Attempt) error {
 				err := sound[session.Resumer](l).Resume(ctx, a)
@@ -446,7 +539,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"resume-refused", "an error like any other", func(b *broken) {
+	{rule: "resume-refused", name: "an error like any other", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentResumer{l, func(ctx context.Context, a session.Attempt) error {
 				err := sound[session.Resumer](l).Resume(ctx, a)
@@ -457,7 +550,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"server-drops", "says nothing", func(b *broken) {
+	{rule: "server-drops", name: "says nothing", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			if b.alone(a) {
 				r = session.NewReporter(deaf{Reports: r})
@@ -465,7 +558,7 @@ var faults = []fault{
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
-	{"server-vanishes", "answers by itself", func(b *broken) {
+	{rule: "server-vanishes", name: "answers by itself", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentPinger{l, func(ctx context.Context, id uint64) error {
 				if b.vanished.Load() && b.alone(l.attempt) {
@@ -475,7 +568,7 @@ var faults = []fault{
 			}}
 		}
 	}},
-	{"session-recovers", "only without a cause", func(b *broken) {
+	{rule: "session-recovers", name: "only without a cause", build: func(b *broken) {
 		var asked atomic.Bool
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			if asked.Load() || a.Cause.Layer == status.LayerClient {
@@ -485,7 +578,7 @@ var faults = []fault{
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
-	{"session-survives-vanishing", "only at first", func(b *broken) {
+	{rule: "session-survives-vanishing", name: "only at first", build: func(b *broken) {
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
 			if a.Number > 1 {
 				return nil, errTest
@@ -493,7 +586,7 @@ var faults = []fault{
 			return b.scripted.Connect(ctx, a, r)
 		}
 	}},
-	{"session-stops", "hangs in a session", func(b *broken) {
+	{rule: "session-stops", name: "hangs in a session", build: func(b *broken) {
 		b.bend = closing(func(l *bent, ctx context.Context) error {
 			if !b.alone(l.attempt) {
 				b.hang()
