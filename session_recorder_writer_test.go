@@ -4,18 +4,22 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cenkalti/backoff/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
+	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/sessiontest"
@@ -301,4 +305,44 @@ func TestRecorderLongTexts(t *testing.T) {
 		assert.Less(t, len(text.bytes()), 100<<10)
 		require.NoError(t, replay(text.bytes()).err)
 	})
+}
+
+// In real time, with everybody at it at once (-race): the recording is that of what has
+// happened, whatever the order was.
+func TestRecorderInAMuddle(t *testing.T) {
+	inputs, events := 0, 0
+	for seed := range uint64(10) {
+		var text file
+		var rec sessiontest.Recorder
+		tr := sessiontest.Transport{Link: sessiontest.Able()}
+		cfg := sessiontest.Quick(&tr, &rec)
+		cfg.Recorder = session.NewRecorder(&text)
+		cfg.Policy = &policy.Policy{
+			Budget: policy.Budget{Elapsed: policy.NoLimit, Idle: policy.NoLimit, Attempts: policy.NoLimit},
+			NewBackOff: func(random func() float64) backoff.BackOff {
+				return &policy.FullJitter{Short: ms, Long: 3 * ms, Random: random}
+			},
+		}
+		s := newSession(t, cfg)
+		starting(s)
+		require.NoError(t, tr.WaitAttempts(t.Context(), 1))
+		var all sync.WaitGroup
+		for g := range uint64(4) {
+			all.Go(func() { meddle(rand.New(rand.NewPCG(seed, g)), stage{s, &tr}) })
+		}
+		all.Wait()
+		s.Close()
+		tr.Release()
+		require.NoError(t, cfg.Recorder.Err())
+		r := replay(text.bytes())
+		require.NoError(t, r.err, "seed %d", seed)
+		require.Equal(t, cfg.Recorder.Lost(), r.gap)
+		if r.gap == 0 {
+			require.Equal(t, told(t, rec.Events()), told(t, r.events))
+		}
+		inputs += r.inputs
+		events += len(r.events)
+	}
+	t.Logf("%d inputs, %d events", inputs, events)
+	assert.Greater(t, events, 200)
 }
