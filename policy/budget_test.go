@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -42,4 +43,16 @@ func TestRenewKeepsSilence(t *testing.T) {
 	assert.Equal(t, RefusedIdle, r.Refuse(35))
 	r.Reset()
 	assert.Equal(t, RefusedNot, r.Refuse(35))
+}
+
+// TestGrantAtTheEndOfTime: what is granted never makes a limit wrap.
+func TestGrantAtTheEndOfTime(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{
+		math.MaxInt64 - 6: math.MaxInt64 - 1, math.MaxInt64 - 5: math.MaxInt64, math.MaxInt64 - 4: math.MaxInt64 - 4, math.MaxInt64: math.MaxInt64,
+	} {
+		r := NewRetries(Budget{Elapsed: limit, Idle: NoLimit, Attempts: NoLimit, Extension: NoLimit}, constant(0))
+		r.Begin(0)
+		r.Grant(5)
+		assert.Equal(t, want, r.Left(0).Elapsed, limit)
+	}
 }
