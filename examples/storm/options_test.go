@@ -48,7 +48,7 @@ func TestUsageErrors(t *testing.T) {
 		"-capacity NaN":       "storm: -capacity is NaN",
 		"-outage 0":           "storm: -outage is 0s: it must be positive",
 		"-for 34s":            "storm: -for is 34s: it must be at least 35s, for the outage and the 5s before",
-		"-kind flood":         `storm: -kind is "flood": it must be one of restart, crash, proxied, blackhole, drain, offline`,
+		"-kind flood":         `storm: -kind is "flood": it must be one of restart, crash, proxied, powercut, blackhole, drain, offline`,
 		"-overload panic":     `storm: -overload is "panic": it must be one of refuse, retry-after, ticket, drop`,
 		"-retry-after 0":      "storm: -retry-after is 0s: it must be positive",
 		"-json -markdown":     "storm: -json and -markdown are two forms of the same, choose one",

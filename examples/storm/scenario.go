@@ -51,6 +51,10 @@ var kinds = []kind{
 		story: "lose their server, which crashes behind a proxy and is gone for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Outage{At: calm, For: length, Answer: 502} },
 	}, {
+		name: "powercut", mark: "outage", what: "the whole machine is gone: nobody is told, and nothing answers",
+		story: "lose their server with its machine, of which nobody is told, for %s; then it takes",
+		fault: func(length time.Duration) sim.Fault { return sim.Outage{At: calm, For: length, Silent: true} },
+	}, {
 		name: "blackhole", mark: "silence", what: "nothing gets through, and nobody is told",
 		story: "hear nothing from their server for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.BlackHole{At: calm, For: length} },
