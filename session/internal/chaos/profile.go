@@ -139,6 +139,17 @@ var profiles = []profile{
 	},
 }
 
+// marathon is a life of many outages, in which little by little what is forgotten
+// adds up.
+var marathon = profile{
+	name: "marathon", steps: 25, answers: 40, gaps: []Span{3 * sec, 4 * sec, 6 * sec},
+	deeds: append(losses, Close, Report, Hint, Silence), bad: 70, outcomes: []Outcome{Hangs, Hangs, Works, Fails}, rude: 2, strays: 30, final: 1000,
+	settle: func(d *dice, s *Settings) {
+		s.Elapsed, s.StableAfter, s.BackOff, s.CloseGrace = 90*sec, sec, "jitter", 500*ms
+		s.ConnectTimeout, s.Can = 3*sec, s.Can|abilities("resume")
+	},
+}
+
 // abilities reads a list of them.
 func abilities(text string) (c Can) {
 	if err := c.UnmarshalText([]byte(text)); err != nil {
