@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
@@ -311,8 +312,9 @@ func (v *rescue) schedules(w *world, d policy.Decision, failed policy.Level) err
 		w.account.grant(wish+min(d.Delay-wish, wish/2), w.m.cfg.Policy.Budget.Extension)
 	}
 	directed := dir != nil && dir.Recovery == status.RecoverByResume
+	busy := inTrouble(d.Facts.Status) && !v.failure.Refused && !v.failure.Unsupported
 	switch {
-	case failed != 0 && d.Level > failed && !asked && d.Delay != 0:
+	case failed != 0 && d.Level > failed && !asked && !busy && d.Delay != 0:
 		return fmt.Errorf("from %s to %s with a delay", failed, d.Level)
 	case failed != 0 && failed < policy.Rejoin && (v.failure.Refused || v.failure.Unsupported) && d.Level <= failed && !directed:
 		return fmt.Errorf("%s was refused, and is tried again", failed)
@@ -320,6 +322,12 @@ func (v *rescue) schedules(w *world, d policy.Decision, failed policy.Level) err
 		return fmt.Errorf("from %s down to %s", v.floor, d.Level)
 	}
 	return nil
+}
+
+// inTrouble says whether it is the server that has failed, and not a level.
+func inTrouble(st status.Status) bool {
+	fault := []status.Code{status.AudioInternalServerError, status.AudioServiceUnavailable, status.SignalingInternalServerError}
+	return st.Shared || st.Wire != 0 && slices.Contains(fault, st.Code)
 }
 
 // expires checks the end of a NetworkDown that nobody has taken back: at its time,
