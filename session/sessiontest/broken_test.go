@@ -17,10 +17,10 @@ type broken struct {
 	connect func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error)
 	bend    func(b *bent) session.Link
 
-	stuck, vanished, refused atomic.Bool
-	opened                   atomic.Int64
-	released                 chan struct{}
-	has                      Ability // for the Fixture, if it is set
+	stuck, vanished, refused, dropped atomic.Bool
+	opened                            atomic.Int64
+	released                          chan struct{}
+	has                               Ability // for the Fixture, if it is set
 }
 
 // Connect does what the transport does, but for the fault.
@@ -54,6 +54,7 @@ func (b *broken) fixture() Fixture {
 		f.Hang[name] = func() { b.stuck.Store(true); hang() }
 	}
 	f.Vanish = func() { b.vanished.Store(true); b.vanish() }
+	f.Drop = func() { b.dropped.Store(true); b.drop() }
 	f.Refuse = func() { b.refused.Store(true); b.refuse() }
 	f.Heal = func() {
 		b.stuck.Store(false)
