@@ -166,10 +166,15 @@ func (w *witness) takes(now machine.Instant, in *machine.Input, due time.Duratio
 	w.hears(in)
 	w.lossy = w.loses(in)
 	w.fault = w.fault || w.tooDeaf()
+	w.learns(in)
+}
+
+// learns notes what an input means by itself.
+func (w *witness) learns(in *machine.Input) {
 	switch in.Kind {
 	case machine.Start:
 		if w.state == observer.StateIdle && !w.over {
-			w.account.begin(now.Mono)
+			w.account.begin(w.now.Mono)
 		}
 	case machine.Stop:
 		w.stop = true
@@ -183,6 +188,16 @@ func (w *witness) takes(now machine.Instant, in *machine.Input, due time.Duratio
 		w.reported(in)
 	case machine.Restored, machine.Resynced:
 		w.operated(in)
+	case machine.Promote, machine.Demote:
+		w.asked = append(w.asked, in.ID)
+	default:
+		w.returns(in)
+	}
+}
+
+// returns takes the end of what runs beside the attempts.
+func (w *witness) returns(in *machine.Input) {
+	switch in.Kind {
 	case machine.UpdateDone:
 		if in.ID == w.update && in.Epoch == w.epoch {
 			w.update = 0
@@ -192,8 +207,6 @@ func (w *witness) takes(now machine.Instant, in *machine.Input, due time.Duratio
 		if in.ID == w.calling && in.Epoch == w.epoch {
 			w.calling = 0
 		}
-	case machine.Promote, machine.Demote:
-		w.asked = append(w.asked, in.ID)
 	case machine.Admitted:
 		if in.ID == w.limiter && in.ID != 0 {
 			w.limiter, w.let = 0, in.Status.IsZero()
