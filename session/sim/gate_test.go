@@ -148,13 +148,22 @@ func TestRefusalsOfATime(t *testing.T) {
 
 // TestEndOfTheProcess breaks what is under way, and leaves a new one nothing to do.
 func TestEndOfTheProcess(t *testing.T) {
-	g := oneGate(Server{JoinsPerSecond: 1}, Outage{At: time.Second, For: time.Second})
-	answer, _ := g.decide(join(500 * time.Millisecond))
-	assert.Equal(t, broken, answer.what)
-	assert.Equal(t, preroll+time.Second+time.Millisecond, answer.at)
-	answer, _ = g.decide(join(2 * time.Second))
+	g := oneGate(Server{JoinsPerSecond: 1, Queue: 5}, Outage{At: time.Second, For: time.Second})
+	for range 5 {
+		answer, _ := g.decide(join(500 * time.Millisecond))
+		assert.Equal(t, broken, answer.what)
+		assert.Equal(t, preroll+time.Second+time.Millisecond, answer.at)
+	}
+	answer, _ := g.decide(join(2 * time.Second))
 	assert.Equal(t, accepted, answer.what)
 	assert.Equal(t, preroll+3*time.Second+time.Millisecond, answer.at)
+}
+
+// TestSilentEndOfTheProcess: nobody hears of it.
+func TestSilentEndOfTheProcess(t *testing.T) {
+	g := oneGate(Server{JoinsPerSecond: 1}, Outage{At: time.Second, For: time.Second, Silent: true})
+	_, ok := g.decide(join(500 * time.Millisecond))
+	assert.False(t, ok)
 }
 
 // TestGatesDecideInOrder of arrival, whatever order the requests were made in.

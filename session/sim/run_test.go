@@ -90,3 +90,14 @@ func TestOneThingAtATime(t *testing.T) {
 		assert.Equal(t, at, more[client])
 	}
 }
+
+// TestHitByFaults: what happens at other times is not held against them.
+func TestHitByFaults(t *testing.T) {
+	s := Scenario{Clients: 50, For: time.Minute, Network: Network{Deaths: Deaths{Both: 60}}}
+	s.Faults = []Fault{Refusals{At: 10 * time.Second, For: time.Second}}
+	r := run(t, s)
+	assert.Greater(t, r.Summary.Recoveries.Rejoin+r.Summary.Recoveries.Resume, 25)
+	assert.Less(t, r.Summary.Hit, 5)
+	assert.Equal(t, 10*time.Second, r.Summary.Begin)
+	assert.Equal(t, time.Second, r.Summary.Outage)
+}

@@ -270,4 +270,9 @@ func TestSessionsOutlastTheProcess(t *testing.T) {
 	assert.Zero(t, r.Summary.Recoveries.Resume)
 	assert.Positive(t, r.Summary.Attempts.Forgotten, "whoever asks hears that it is unknown")
 	assert.Equal(t, 30, r.Summary.Recoveries.Rejoin)
+	s.Faults = []Fault{Restart{At: 5 * time.Second, For: time.Second, KeepSessions: true}}
+	s.Servers = []Server{{ResumeFor: time.Millisecond}}
+	r = run(t, s)
+	assert.Zero(t, r.Summary.Recoveries.Resume, "they are kept, but not for so long")
+	assert.Positive(t, r.Summary.Attempts.Forgotten)
 }
