@@ -48,7 +48,7 @@ func TestRenewKeepsSilence(t *testing.T) {
 // TestGrantAtTheEndOfTime: what is granted never makes a limit wrap.
 func TestGrantAtTheEndOfTime(t *testing.T) {
 	for limit, want := range map[time.Duration]time.Duration{
-		math.MaxInt64 - 6: math.MaxInt64 - 1, math.MaxInt64 - 5: math.MaxInt64, math.MaxInt64 - 4: math.MaxInt64 - 4, math.MaxInt64: math.MaxInt64,
+		0: 5, math.MaxInt64 - 6: math.MaxInt64 - 1, math.MaxInt64 - 5: math.MaxInt64, math.MaxInt64 - 4: math.MaxInt64 - 4, math.MaxInt64: math.MaxInt64,
 	} {
 		r := NewRetries(Budget{Elapsed: limit, Idle: NoLimit, Attempts: NoLimit, Extension: NoLimit}, constant(0))
 		r.Begin(0)

@@ -119,3 +119,17 @@ func TestGrantedTime(t *testing.T) {
 		assert.Equal(t, time.Minute+granted, r.Left(0).Elapsed, asked)
 	}
 }
+
+// TestNothingIsGrantedInTheEnd: where the backoff gives up, what the server asks for is
+// neither waited for nor added to the budget.
+func TestNothingIsGrantedInTheEnd(t *testing.T) {
+	r := NewRetries(Budget{Elapsed: time.Minute, Idle: NoLimit, Attempts: NoLimit, Extension: NoLimit}, Limited(&told{}, 0))
+	r.Begin(0)
+	p := Default()
+	st := status.Status{Code: status.AudioServiceUnavailable, Wire: 503, Directive: &status.Directive{RetryAfter: time.Second}}
+	d := Decide(&p, Facts{Phase: Attached, Lost: true, Status: st}, &r, 0)
+	assert.Equal(t, Stop, d.Action)
+	assert.Equal(t, RuleBackoff, d.Rule)
+	assert.Zero(t, d.Delay)
+	assert.Equal(t, time.Minute, r.Left(0).Elapsed)
+}
