@@ -100,3 +100,12 @@ func TestPongAtTheEdge(t *testing.T) {
 		assert.Equal(t, tt.quick, d.path.loss == 0, "%s late", tt.late)
 	}
 }
+
+// TestStandardBounds states the bounds of the default settings in numbers.
+func TestStandardBounds(t *testing.T) {
+	assert.Equal(t, WorstCase{
+		Probed:     Bounds{MediaDead: 3 * time.Second, SignalingDead: 5 * time.Second, BothDead: 5 * time.Second, OneWay: 6800 * ms},
+		Unprobed:   Bounds{MediaDead: 6400 * ms, SignalingDead: 13400 * ms, BothDead: 6400 * ms},
+		AfterPause: 100 * ms, BadPathLeast: 31400 * ms, BadPathMost: 15*time.Minute + 1400*ms,
+	}, Config{}.WorstCaseDetection())
+}
