@@ -209,6 +209,30 @@ var connectFaults = []fault{
 			}}
 		}
 	}},
+	{rule: "connect-attempt", name: "sticks to its first", build: func(b *broken) {
+		var first atomic.Pointer[session.Attempt]
+		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
+			first.CompareAndSwap(nil, &a)
+			a.Endpoint = first.Load().Endpoint
+			return b.scripted.Connect(ctx, a, r)
+		}
+	}},
+	{rule: "two-links", name: "one at a time", build: func(b *broken) {
+		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
+			if b.links() > 0 {
+				return nil, errTest
+			}
+			return b.scripted.Connect(ctx, a, r)
+		}
+	}},
+	{rule: "two-links", name: "closes in its turn", build: func(b *broken) {
+		b.bend = closing(func(l *bent, ctx context.Context) error {
+			if b.links() > 1 && b.alone(l.attempt) {
+				b.hang()
+			}
+			return l.Link.Close(ctx)
+		})
+	}},
 	{rule: "two-links", name: "closes all", build: func(b *broken) {
 		b.bend = closing(func(l *bent, ctx context.Context) error {
 			b.each(func(epoch uint64) {

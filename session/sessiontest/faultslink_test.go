@@ -268,6 +268,37 @@ var linkFaults = []fault{
 			}}
 		}
 	}},
+	{rule: "resume-cancelled", name: "breaks the link", build: func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			return bentResumer{l, func(ctx context.Context, a session.Attempt) error {
+				err := sound[session.Resumer](l).Resume(ctx, a)
+				if err == nil && l.flag.Load() {
+					l.r.Closed(status.LayerSignaling, errTest)
+				}
+				l.flag.CompareAndSwap(false, err != nil)
+				return err
+			}}
+		}
+	}},
+	{rule: "resume-cancelled", name: "cannot be closed", build: func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			l.shut = func(ctx context.Context) error {
+				if l.flag.Load() {
+					b.hang()
+				}
+				return l.Link.Close(ctx)
+			}
+			return bentResumer{l, func(ctx context.Context, a session.Attempt) error {
+				for i := range 8 {
+					if ctx.Err() != nil {
+						l.flag.Store(i >= 4)
+						return ctx.Err()
+					}
+				}
+				return sound[session.Resumer](l).Resume(ctx, a)
+			}}
+		}
+	}},
 	{rule: "resume-refused", name: "an error of a context", build: func(b *broken) {
 		b.bend = func(l *bent) session.Link {
 			return bentResumer{l, func(ctx context.Context, a session.Attempt) error {
@@ -330,6 +361,9 @@ var linkFaults = []fault{
 			}}
 		}
 	}},
+	{rule: "server-vanishes", name: "cannot be noticed", also: []string{"abilities", "session-survives-vanishing"}, build: func(b *broken) {
+		b.Link = Link{}
+	}},
 	{rule: "session-recovers", name: "only without a cause", build: func(b *broken) {
 		var asked atomic.Bool
 		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
@@ -338,6 +372,35 @@ var linkFaults = []fault{
 				return nil, errTest
 			}
 			return b.scripted.Connect(ctx, a, r)
+		}
+	}},
+	{rule: "session-recovers", name: "not after a drop", build: func(b *broken) {
+		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
+			if b.dropped.Load() && !b.alone(a) {
+				return nil, errTest
+			}
+			return b.scripted.Connect(ctx, a, r)
+		}
+	}},
+	{rule: "session-recovers", name: "not in a session", also: []string{"session-survives-vanishing", "session-stops"}, build: func(b *broken) {
+		b.connect = func(ctx context.Context, a session.Attempt, r *session.Reporter) (session.Link, error) {
+			if !b.alone(a) {
+				return nil, errTest
+			}
+			return b.scripted.Connect(ctx, a, r)
+		}
+	}},
+	{rule: "session-survives-vanishing", name: "answers by itself", build: func(b *broken) {
+		b.bend = func(l *bent) session.Link {
+			if b.alone(l.attempt) {
+				return l
+			}
+			ping := func(_ context.Context, id uint64) error { l.r.Pong(id); return nil }
+			probe := func(_ context.Context, id uint64) error { l.r.Probed(id); return nil }
+			return struct {
+				bentPinger
+				session.MediaProber
+			}{bentPinger{l, ping}, bentProber{l, probe}}
 		}
 	}},
 	{rule: "session-survives-vanishing", name: "only at first", build: func(b *broken) {

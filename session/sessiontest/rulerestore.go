@@ -197,6 +197,7 @@ func resumeCancelled(t *trial) {
 	} else if fault := s.harmed(before, losses); fault != "" {
 		t.breaks("after calls of Resume whose contexts had ended, and one more, %s", fault)
 	}
+	s.close()
 	for _, m := range list {
 		s := t.open()
 		s.cutShort(mustCalled(s, "Resume"), m)

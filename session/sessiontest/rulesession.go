@@ -3,6 +3,8 @@ package sessiontest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +43,9 @@ type attached struct {
 	Recorder
 	running, open atomic.Int64
 	started       *call
+
+	mu     sync.Mutex
+	failed error // that of the last Connect which has failed; events have only its status
 }
 
 // attach starts a session, which may try the cheaper levels of recovery or not.
@@ -63,6 +68,7 @@ func (t *trial) attach(cheaply bool) *attached {
 		t.cannot("session.New failed: %v", err)
 	}
 	a.Session = s
+	t.sessions = append(t.sessions, a)
 	a.started = start(func() error { return s.Start(context.Background()) })
 	return a
 }
@@ -89,6 +95,11 @@ func (a *attached) Connect(ctx context.Context, at session.Attempt, r *session.R
 	a.running.Add(1)
 	defer a.running.Add(-1)
 	l, err := a.trial.Transport.Connect(ctx, at, r)
+	if err != nil {
+		a.mu.Lock()
+		a.failed = err
+		a.mu.Unlock()
+	}
 	if l != nil && err == nil {
 		a.open.Add(1)
 		l = &counted{l, a}
@@ -113,8 +124,20 @@ func (c *counted) Close(ctx context.Context) error {
 	return c.link.Close(ctx)
 }
 
-// text is what has happened, for messages.
-func (a *attached) text() string { return "\n" + a.Text() }
+// maxEvents is how many events a message shows.
+const maxEvents = 20
+
+// text is what has happened in the end, for messages.
+func (a *attached) text() string {
+	events := a.Events()
+	events = events[max(0, len(events)-maxEvents):]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failed == nil {
+		return "\n" + Format{}.Text(events)
+	}
+	return fmt.Sprintf("\n%sthe last Connect that failed: %v\n", Format{}.Text(events), a.failed)
+}
 
 // connected waits until the session has started.
 func (a *attached) connected() bool {
@@ -185,7 +208,6 @@ func sessionSurvivesVanishing(t *trial) {
 		t.skip("minutes have to pass, which is done in a bubble only: see TestTransportInBubble")
 	}
 	a := t.attach(true)
-	defer a.abandon()
 	if !a.connected() {
 		t.cannot("the session does not connect:%s", a.text())
 	}

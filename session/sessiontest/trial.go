@@ -23,6 +23,7 @@ type trial struct {
 	attempts uint64 // so far; their epochs count from 1
 	asked    uint64 // id of the last ping or probe
 	subjects []*subject
+	sessions []*attached
 }
 
 // breaks reports that the rule is broken.
@@ -47,6 +48,9 @@ func (t *trial) skip(format string, args ...any) {
 
 // finish closes what a rule has left open.
 func (t *trial) finish() {
+	for _, a := range t.sessions {
+		a.abandon()
+	}
 	for _, s := range t.subjects {
 		if !s.closed {
 			s.close()
