@@ -71,3 +71,49 @@ func TestRestartOfMediaNeedsTheServer(t *testing.T) {
 		assert.Equal(t, arrives, before == after)
 	}
 }
+
+// TestSilentEnd: a client hears of it from the process that comes after, and an attempt
+// under way not at all.
+func TestSilentEnd(t *testing.T) {
+	w, c := oneClient(t, Scenario{Faults: []Fault{Outage{At: time.Second, For: time.Second, Silent: true}}})
+	c.attempt = attempt{number: 7, level: policy.Rejoin, running: true, dialed: preroll + time.Second/2}
+	c.now = preroll + time.Second - 5*time.Millisecond
+	c.ask(w, event{kind: asks})
+	assert.Empty(t, w.outbox)
+	assert.False(t, c.attempt.fated)
+	for _, e := range c.agenda {
+		assert.NotEqual(t, answered, e.kind)
+	}
+	c.now = preroll + time.Second
+	c.turn(w)
+	for _, e := range c.agenda {
+		if e.kind == closed {
+			assert.Greater(t, e.at, preroll+2*time.Second)
+		}
+	}
+	assert.Contains(t, kinds(c.agenda), closed)
+}
+
+func kinds(a agenda) (list []happening) {
+	for _, e := range a {
+		list = append(list, e.kind)
+	}
+	return list
+}
+
+// TestNothingIsHeardInAHole: what was sent before is sent again, and comes when the
+// hole is over and the next copy is due.
+func TestNothingIsHeardInAHole(t *testing.T) {
+	w, c := oneClient(t, Scenario{Faults: []Fault{BlackHole{At: time.Second, For: time.Second}}})
+	c.attempt = attempt{number: 7, running: true}
+	c.now = preroll + 1500*time.Millisecond
+	c.receive(w, event{at: c.now, kind: answered, epoch: 7, what: refused})
+	assert.True(t, c.attempt.running)
+	for _, e := range c.agenda {
+		if e.kind == answered {
+			// The hole is over after 500 ms; copies come after 220, 440 and 880 ms.
+			assert.Equal(t, preroll+2380*time.Millisecond+20*time.Millisecond, e.at)
+		}
+	}
+	assert.Contains(t, kinds(c.agenda), answered)
+}
