@@ -128,6 +128,9 @@ func (c *core) enter(i int, stage Call) {
 	} else {
 		a.answer = c.script.answer(c.cursor, stage)
 	}
+	if c.well {
+		a.answer = Answer{To: stage}
+	}
 	after := time.Duration(a.answer.After)
 	switch {
 	case a.answer.Does == Hangs && !(a.cancelled && a.answer.Manner != Deaf):
@@ -356,6 +359,9 @@ func (c *core) dialed(a *call, r result) {
 		c.queue.put(arrival{at: c.now.Mono + presence, what: aPresent, epoch: e.Epoch})
 	}
 	l.opened, l.flows, l.silent = true, c.now.Mono, l.silent|a.answer.Mute
+	if c.well {
+		l.silent = 0
+	}
 	if expect := c.s.Expect; expect != 0 {
 		c.handle(machine.Input{Kind: machine.Expected, Epoch: e.Epoch, Expect: expect})
 	}

@@ -56,6 +56,7 @@ type core struct {
 	bytes  uint64 // total of the samples
 	ids    uint64 // of the application's promotions
 	gone   bool
+	well   bool
 	joined bool // it was connected once
 	ended  bool // Finish
 }
@@ -355,8 +356,12 @@ func sampleOf(s *Step, bytes uint64) health.Sample {
 
 // end is what happens after the last step.
 func (c *core) end() {
-	if c.script.End == Leaves {
+	switch c.script.End {
+	case Leaves:
 		c.arrives(arrival{what: aStop})
+		return
+	case Well:
+		c.recovers()
 		return
 	}
 	c.gone = true
@@ -376,6 +381,16 @@ func (c *core) end() {
 	if newest := len(c.links); !vanished && newest > 0 && c.links[newest-1].opened {
 		c.handle(closed(uint64(newest), status.LayerSignaling, status.Status{}))
 	}
+}
+
+// recovers has everything work from now on.
+func (c *core) recovers() {
+	c.well, c.witness.well = true, c.now.Mono
+	for i := range c.links {
+		c.links[i].mutters = false
+		c.silence(&c.links[i], uint64(i+1), 0)
+	}
+	c.queue.put(arrival{at: c.now.Mono + patience, what: aStop})
 }
 
 // unnoticed is how long a link that falls silent may pass for one that works, at the

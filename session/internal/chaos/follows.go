@@ -1,6 +1,8 @@
 package chaos
 
 import (
+	"time"
+
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
@@ -32,11 +34,15 @@ func (w *witness) follows(e observer.Event) {
 		w.number = e.Number
 		w.started = &e
 		w.trying, w.dead = true, 0
+		w.tried, w.clipped = w.now.Mono, e.Timeout < fair
 		w.codes(e, e.Cause)
 	case observer.LinkDead:
 		w.dead = e.Epoch
 	case observer.AttemptFailed:
 		w.trying = false
+		if w.well > 0 && w.tried > w.well && !w.clipped && !e.Unsupported {
+			w.breaks(ruleWorks, "attempt %d at the level %s fails: %v", e.Number, w.floor, e.Status)
+		}
 		if w.accused {
 			w.rejections++
 			w.owed = w.s.Credentials
@@ -61,6 +67,9 @@ func (w *witness) follows(e observer.Event) {
 		w.stops(e)
 	}
 }
+
+// fair is how long an attempt should have to succeed.
+const fair = 2 * time.Second
 
 // codes: G7.
 func (w *witness) codes(e observer.Event, st status.Status) {

@@ -36,6 +36,8 @@ func Generate(seed uint64) *Script {
 		if s.noticeable() {
 			s.End = Vanished
 		}
+	} else if d.one(2) && s.healthy() {
+		s.End = Well
 	}
 	return s
 }
@@ -54,6 +56,23 @@ func (s *Script) noticeable() bool {
 		}
 	}
 	return s.Settings.Detector && s.Settings.PingInterval > 0 && s.Settings.Can&asks == asks
+}
+
+// healthy reports whether links can show that they work when everything does.
+func (s *Script) healthy() bool {
+	for i := range s.Steps {
+		if s.Steps[i].Do == Declare {
+			return false
+		}
+	}
+	for i := range s.Answers {
+		if a := &s.Answers[i]; a.To == ToCredentials && a.Manner != Polite {
+			return false // a source is asked one question at a time
+		}
+	}
+	c := &s.Settings
+	shows := c.Can&abilities("probe") != 0 || c.Expect == health.ExpectUnknown || c.Expect == health.ExpectNothing
+	return c.RTT <= 300*ms && shows
 }
 
 const (

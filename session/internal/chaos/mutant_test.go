@@ -173,6 +173,13 @@ var seededBugs = []seeded{
 	{"the close grace is shorter", settled(func(c *machine.Config) { c.CloseGrace /= 2 }), []string{ruleWaits}},
 	{"the deadline is forgotten offline", func(cfg *machine.Config) Core { return &forgetful{Machine: machine.New(cfg)} }, []string{ruleStuck, ruleInTime, ruleEnds}},
 	{"dead links are not found", settled(func(c *machine.Config) { c.Health.Off = true }), []string{ruleEnds}},
+	{"what comes in on the media path gets lost", func(cfg *machine.Config) Core {
+		return &wrapped{Machine: machine.New(cfg), before: func(in *machine.Input) {
+			if in.Heard.Media = 0; in.Kind == machine.Probed {
+				in.ID = 1 << 40
+			}
+		}}
+	}, []string{ruleWorks}},
 	{"the limiter is not asked", settled(func(c *machine.Config) { c.Limited = false }), []string{ruleLimiter}},
 	{"rejections are not counted", settled(func(c *machine.Config) { c.Policy.Budget.Rejections = -1 }), []string{ruleCredentials}},
 	{"a rejection is forgotten", after(func(_ *wrapped, _ machine.Instant, _ *machine.Input, effects []machine.Effect) []machine.Effect {

@@ -72,6 +72,7 @@ func (s *Script) Text() string {
 
 var endingTexts = map[Ending]string{
 	Leaves: "the application stops the session", Gone: "the server is gone for good",
+	Well:     "everything works",
 	Vanished: "the server is gone for good, and nobody says so",
 }
 

@@ -34,6 +34,7 @@ type shell struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	guests []*guest // observers that have come later
+	well   time.Duration
 	// recording is what the session has written down of itself.
 	recording bytes.Buffer
 
@@ -308,7 +309,14 @@ func (r *shell) ends(within time.Duration) bool {
 // end is what happens after the last step.
 func (r *shell) end() {
 	time.Sleep(rest)
-	if r.script.End == Leaves {
+	switch r.script.End {
+	case Leaves:
+		r.stop(false)
+		return
+	case Well:
+		r.well = time.Since(r.birth)
+		r.server.recovers()
+		time.Sleep(patience)
 		r.stop(false)
 		return
 	}
@@ -375,7 +383,7 @@ func (r *shell) verdict() Trace {
 	r.server.mu.Lock()
 	t.Broken, t.Inputs = r.server.broken, r.server.asked
 	r.server.mu.Unlock()
-	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes, r.heard, r.replays} {
+	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes, r.heard, r.works, r.replays} {
 		if t.Broken == nil {
 			t.Broken = check(t.Events)
 		}
@@ -396,6 +404,22 @@ func (r *shell) budget(events []observer.Event) *Violation {
 	for _, e := range events {
 		if rule, text := a.hears(e); rule != "" {
 			return &Violation{Rule: rule, At: e.Head().Elapsed, Text: text}
+		}
+	}
+	return nil
+}
+
+// works checks that attempts succeed when everything works.
+func (r *shell) works(events []observer.Event) *Violation {
+	var begun observer.AttemptStarted
+	for _, e := range events {
+		switch e := e.(type) {
+		case observer.AttemptStarted:
+			begun = e
+		case observer.AttemptFailed:
+			if r.well > 0 && begun.Elapsed > r.well && begun.Timeout >= fair && !e.Unsupported {
+				return &Violation{Rule: ruleWorks, At: e.Elapsed, Text: "it fails: " + e.Status.Error()}
+			}
 		}
 	}
 	return nil

@@ -249,6 +249,9 @@ const (
 	// Vanished is Gone, and nobody says so: links fall silent, and nothing else. Only for
 	// links that can ping and probe, with the detector on.
 	Vanished Ending = "vanished"
+	// Well: everything works from then on, and every attempt that begins has to succeed,
+	// until the application stops the session.
+	Well Ending = "well"
 	// Leaves: the application stops the session a while later.
 	Leaves Ending = ""
 )

@@ -28,6 +28,7 @@ type server struct {
 	sockets []*socket // in the order of their epochs
 	running map[*asking]bool
 	gone    bool
+	well    bool
 	stopped bool // Stop has returned, or Done is closed
 	done    bool
 	given   int             // the number of the last token
@@ -76,6 +77,9 @@ func (v *server) begin(ctx context.Context, to Call, epoch uint64) (Answer, *ask
 		v.alone(a)
 	}
 	v.running[a] = true
+	if v.well {
+		return Answer{To: to}, a
+	}
 	return v.script.answer(v.cursor, to), a
 }
 
@@ -253,8 +257,11 @@ func (v *server) rejects(ctx context.Context, c session.Credentials, err error) 
 func (v *server) opens(s *socket, a *Answer) session.Link {
 	v.mu.Lock()
 	s.opened = true
-	if v.gone {
+	switch {
+	case v.gone:
 		s.silent = health.Both
+	case v.well:
+		s.silent = 0
 	}
 	v.mu.Unlock()
 	if v.s.Expect != 0 {
@@ -289,6 +296,20 @@ func (v *server) leave(vanished bool) {
 	v.mu.Unlock()
 	if s := v.newest(0); s != nil && !vanished {
 		s.r.Closed(status.LayerSignaling, nil)
+	}
+}
+
+// recovers has everything work from now on.
+func (v *server) recovers() {
+	v.mu.Lock()
+	v.well = true
+	sockets := v.sockets
+	for _, s := range sockets {
+		s.mutters = false
+	}
+	v.mu.Unlock()
+	for _, s := range sockets {
+		s.silence(0)
 	}
 }
 

@@ -51,7 +51,7 @@ func (h *shrinker) try(change func(*Script)) bool {
 	}
 	c := h.best.clone()
 	change(c)
-	invalid := c.Settings.policy().Validate() != nil || c.End == Vanished && !c.noticeable()
+	invalid := c.Settings.policy().Validate() != nil || c.End == Vanished && !c.noticeable() || c.End == Well && !c.healthy()
 	if invalid || reflect.DeepEqual(c, h.best) {
 		return false
 	}

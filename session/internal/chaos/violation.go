@@ -26,6 +26,7 @@ const (
 	ruleReplay      = "G14: the same inputs give the same effects"
 	ruleStuck       = "never stuck: something is always waited for"
 	ruleEnds        = "never stuck: a session whose server is gone ends by itself"
+	ruleWorks       = "an attempt succeeds when everything works"
 	ruleClosed      = "every link that was opened is closed exactly once"
 	ruleOneCall     = "one running call of a kind"
 	ruleCancel      = "what runs is cancelled once, and only what runs"

@@ -62,6 +62,9 @@ type witness struct {
 	heard      machine.Heard
 
 	lossy    bool          // the input is a loss of the link that is connected
+	well     time.Duration // since when everything works; 0: it does not
+	tried    time.Duration // when the running attempt began
+	clipped  bool          // and the budget leaves it hardly any time
 	over     bool          // it must end: nothing may begin
 	endBy    time.Duration // and by when
 	stop     bool          // the application has stopped it, or
