@@ -65,13 +65,16 @@ func (s *Script) healthy() bool {
 			return false
 		}
 	}
+	c, probe := &s.Settings, abilities("probe")
+	probes := c.Can&probe != 0
 	for i := range s.Answers {
-		if a := &s.Answers[i]; a.To == ToCredentials && a.Manner != Polite {
+		a := &s.Answers[i]
+		if a.To == ToCredentials && a.Manner != Polite {
 			return false // a source is asked one question at a time
 		}
+		probes = probes && a.Lacks&probe == 0
 	}
-	c := &s.Settings
-	shows := c.Can&abilities("probe") != 0 || c.Expect == health.ExpectUnknown || c.Expect == health.ExpectNothing
+	shows := probes || c.Expect == health.ExpectUnknown || c.Expect == health.ExpectNothing
 	return c.RTT <= 300*ms && shows
 }
 
