@@ -109,3 +109,84 @@ func TestStandardBounds(t *testing.T) {
 		AfterPause: 100 * ms, BadPathLeast: 31400 * ms, BadPathMost: 15*time.Minute + 1400*ms,
 	}, Config{}.WorstCaseDetection())
 }
+
+// TestProbeEveryAtTheEdge: two probes have to fit into what is suspicious.
+func TestProbeEveryAtTheEdge(t *testing.T) {
+	half := DetectorConfig{}.withDefaults().Suspicion / 2
+	assert.NoError(t, DetectorConfig{ProbeEvery: half}.validate())
+	assert.ErrorContains(t, DetectorConfig{ProbeEvery: half + 1}.validate(), "Detector.ProbeEvery")
+}
+
+// TestPatience: 10 % of the packets lost both ways are 5.1 % one way, six losses in a
+// row are one in 1e7, and seven timeouts of 0.325 s, doubled each time, are 127 of it.
+func TestPatience(t *testing.T) {
+	p := path{quality: quality{ping: 100 * ms, loss: 0.1}}
+	assert.InDelta(t, 0.325*127, p.patience().Seconds(), 1e-6)
+	p.pause = 10 * time.Second
+	assert.InDelta(t, 0.325*127+20, p.patience().Seconds(), 1e-6)
+}
+
+// TestImprobable: seven probes in a row are improbable where one in twenty is lost,
+// besides those whose answer cannot be there yet.
+func TestImprobable(t *testing.T) {
+	d := NewDetector(DetectorConfig{})
+	for unanswered, want := range map[int]bool{6: false, 7: true, 11: true} {
+		d.unanswered = unanswered
+		assert.Equal(t, want, d.improbable(), unanswered)
+	}
+	d.path.probe = 500 * ms // five are on their way
+	for unanswered, want := range map[int]bool{11: false, 12: true} {
+		d.unanswered = unanswered
+		assert.Equal(t, want, d.improbable(), unanswered)
+	}
+}
+
+// TestResumedKeepsLaterDirt: an answer ends what a pause has held up, not what was
+// lost since.
+func TestResumedKeepsLaterDirt(t *testing.T) {
+	var p path
+	p.paused(time.Second, 5*time.Second)
+	assert.Equal(t, At(6*time.Second), p.dirty)
+	p.soil(7 * time.Second)
+	p.resumed()
+	assert.Equal(t, At(7*time.Second), p.dirty)
+	p.resumed()
+	assert.Equal(t, At(7*time.Second), p.dirty)
+}
+
+// TestHealedAtTheVerdict: what comes in at the very time of the verdict heals it.
+func TestHealedAtTheVerdict(t *testing.T) {
+	w := clean(0) // only answers come in
+	w.mediaIn, w.mediaOut = true, true
+	_, _ = w.verdict(t, time.Minute)
+	w.d.HeardMedia(w.d.deadAt - 1)
+	assert.False(t, w.d.healed())
+	w.d.HeardMedia(w.d.deadAt)
+	assert.True(t, w.d.healed())
+
+	w = clean(20 * ms)
+	w.mediaOut = true
+	_, _ = w.verdict(t, time.Minute)
+	assert.False(t, w.d.healed(), "bytes come in all the time")
+	w.d.Probed(w.d.path.last, w.d.deadAt)
+	assert.True(t, w.d.healed())
+}
+
+// TestVouchAtTheEdge: a quick pong counts whose ping was sent when the alert was
+// raised, or later, and only the first one of a silence.
+func TestVouchAtTheEdge(t *testing.T) {
+	const from = time.Minute
+	for _, tt := range []struct {
+		early, vouched time.Duration
+		counts         bool
+	}{{0, 0, true}, {1, 0, false}, {0, from, true}, {0, from + 1, false}} {
+		d := NewDetector(DetectorConfig{})
+		d.Start(time.Second, true, true)
+		d.mediaFrom, d.mediaVouched = from, tt.vouched
+		sent := from + d.alertAfter() - tt.early
+		d.ping = question{id: firstPing + 1, sent: sent, waiting: true}
+		_, ok := d.Pong(firstPing+1, sent+usual)
+		require.True(t, ok)
+		assert.Equal(t, tt.counts, d.mediaVouched == sent+usual, "%+v", tt)
+	}
+}
