@@ -65,7 +65,6 @@ type Machine struct {
 
 	now     Instant
 	state   observer.State
-	phase   phase
 	since   Instant // when state was entered
 	seq     uint64
 	epoch   uint64
@@ -81,25 +80,17 @@ type Machine struct {
 	attempt        Attempt
 	attemptStarted time.Duration
 	linkOpened     time.Duration // valid in phases awaiting, proving and resyncing
-	step           step          // of the running attempt
 	endpoints      endpoints
 	timeout        status.Status // of an attempt whose time is over
-	present        bool
 	// granted is the status that the scheduled attempt was decided on for; a
 	// budget that ends before it begins ends the session with it.
 	granted status.Status
-	// retryDue: the delay is over, the attempt waits for the old operation.
-	retryDue bool
-	// held: the link of this epoch is open and not given up. adopted: it has been
-	// connected, so that it can be restored.
-	held, adopted bool
 	// op is the restart, resume or resync that is running, or was cancelled and is
 	// waited for; 0: none. At most one is.
 	op       uint64
 	fresh    freshness
 	deferred deferred
 	queued   uint64       // the limiter's question that is open; 0: none
-	admitted bool         // the limiter has let the scheduled attempt through
 	paid     policy.Level // what for
 	network  network
 	// old is the operation of an earlier link or attempt that is still running
@@ -119,15 +110,9 @@ type Machine struct {
 	lostEpoch uint64
 	lostUntil time.Duration
 
-	abilities         Abilities // of the link of this epoch
-	offered           Abilities // when it opened; some may have turned out to be missing
-	viewOnly          bool
-	linkViewOnly      bool // what the link of this epoch was told
-	withoutTransforms bool
-	promoted          bool
-	promotion         promotion
-	update            update
-	ops               uint64 // the last ID given to an update or other operation
+	promotion promotion
+	update    update
+	ops       uint64 // the last ID given to an update or other operation
 
 	monitor health.Monitor
 	pinger  health.Pinger
@@ -138,7 +123,23 @@ type Machine struct {
 
 	ending *ending // set once, when the session begins to end
 
-	imaged bool // made from an image
+	// What is small stands together, which saves a session 256 bytes.
+	phase   phase
+	step    step // of the running attempt
+	present bool
+	// retryDue: the delay is over, the attempt waits for the old operation.
+	retryDue bool
+	admitted bool // the limiter has let the scheduled attempt through
+	// held: the link of this epoch is open and not given up. adopted: it has been
+	// connected, so that it can be restored.
+	held, adopted     bool
+	abilities         Abilities // of the link of this epoch
+	offered           Abilities // when it opened; some may have turned out to be missing
+	viewOnly          bool
+	linkViewOnly      bool // what the link of this epoch was told
+	withoutTransforms bool
+	promoted          bool
+	imaged            bool // made from an image
 }
 
 // phase refines a state: what the machine is waiting for.
