@@ -18,6 +18,7 @@ type path struct {
 	last     uint64                   // id of the newest probe; 0 = none
 	settled  uint64                   // ids up to this are answered, lost or forgotten
 	first    uint64                   // ids up to this were sent over another link
+	answers  bool                     // some probe of this link was answered
 
 	quality
 }
@@ -75,6 +76,7 @@ func (p *path) answer(id uint64, now time.Duration) bool {
 	if id <= p.first || id > p.last {
 		return false
 	}
+	p.answers = true
 	if bit := uint32(1) << (id % probeRing); id > p.settled && p.answered&bit == 0 {
 		p.answered |= bit
 		p.note(&p.probe, between(p.sent[id%probeRing], now), now)
@@ -93,9 +95,13 @@ func (p *path) expire(now, timeout time.Duration) {
 	}
 }
 
-// settle closes the account of the oldest probe.
+// settle closes the account of the oldest probe. As long as none was answered they say
+// nothing of the path: the other side may know no probes.
 func (p *path) settle(now time.Duration) {
 	p.settled++
+	if !p.answers {
+		return
+	}
 	lost := p.answered&(1<<(p.settled%probeRing)) == 0
 	before := p.dirty
 	p.account(now, lost, lossMemory)

@@ -473,3 +473,23 @@ func TestReviveForgetsDoubts(t *testing.T) {
 		assert.Equal(t, left, w.d.Diagnose(w.now, 0).Doubt, doubted.String())
 	}
 }
+
+// TestProbesThatNobodyAnswers say nothing of the path: signaling is found dead as fast
+// as on a link that cannot probe at all.
+func TestProbesThatNobodyAnswers(t *testing.T) {
+	for _, before := range []time.Duration{100 * ms, 2 * time.Second, time.Minute} {
+		w := newWire(usual, 0, DetectorConfig{})
+		w.mediaOut = true
+		w.run(before)
+		assert.Empty(t, w.steps, "nothing is suspected")
+		w.signaling = true
+		dead, after := w.verdict(t, time.Minute)
+		assert.Equal(t, Signaling, dead)
+		late := WorstOneWay + w.d.limits.ProbeFast
+		if before < w.d.limits.CleanFor/6 {
+			assert.LessOrEqual(t, after, leastPatience+w.d.limits.PingIdle+late, "a path that is not known yet")
+			continue
+		}
+		assert.LessOrEqual(t, after, aloneSilence+w.d.limits.PingIdle+late)
+	}
+}
