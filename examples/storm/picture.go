@@ -17,7 +17,7 @@ var pictureTemplate = template.Must(template.New("picture").Parse(pictureText))
 // The picture, in pixels.
 const (
 	pictureWidth = 1000
-	panelLeft    = 76
+	panelLeft    = 88
 	panelRight   = 712 // then comes the legend
 	shareTop     = 100
 	shareFoot    = 340
