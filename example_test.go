@@ -19,7 +19,9 @@ func (d dialer) Connect(ctx context.Context, _ session.Attempt, r *session.Repor
 	if err != nil {
 		return nil, err // retried, unless it carries a terminal status
 	}
+	l := link{conn, make(chan struct{})}
 	go func() { // tell the session what happens on the link
+		defer close(l.silent)
 		buf := make([]byte, 1500)
 		for {
 			if _, err := conn.Read(buf); err != nil {
@@ -29,12 +31,18 @@ func (d dialer) Connect(ctx context.Context, _ session.Attempt, r *session.Repor
 			r.Alive(status.LayerSignaling)
 		}
 	}()
-	return link{conn}, nil
+	return l, nil
 }
 
-type link struct{ net.Conn }
+type link struct {
+	net.Conn
+	silent chan struct{} // closed when nothing is told any more
+}
 
-func (l link) Close(context.Context) error { return l.Conn.Close() }
+func (l link) Close(context.Context) error {
+	defer func() { <-l.silent }()
+	return l.Conn.Close()
+}
 
 // A complete embedding: a transport, a session, an observer.
 func Example() {
