@@ -30,46 +30,11 @@ func Unmarshal(b []byte) (Event, error) {
 	if err := json.Unmarshal(b, &env); err != nil {
 		return nil, fmt.Errorf("observer: unmarshal: %w", err)
 	}
-	read, ok := readers[env.Event]
+	k, ok := kindOf[env.Event]
 	if !ok {
 		return nil, fmt.Errorf("observer: unmarshal: unknown event %q", env.Event)
 	}
-	return read(env.Data)
-}
-
-var readers = map[string]func(json.RawMessage) (Event, error){
-	"Connecting":            read[Connecting],
-	"AttemptStarted":        read[AttemptStarted],
-	"AttemptFailed":         read[AttemptFailed],
-	"RetryScheduled":        read[RetryScheduled],
-	"Connected":             read[Connected],
-	"Reconnecting":          read[Reconnecting],
-	"Recovered":             read[Recovered],
-	"Stopped":               read[Stopped],
-	"Promoted":              read[Promoted],
-	"Demoted":               read[Demoted],
-	"VideoSendUnavailable":  read[VideoSendUnavailable],
-	"Updating":              read[Updating],
-	"Updated":               read[Updated],
-	"ConnectionPoor":        read[ConnectionPoor],
-	"VideoStopSuggested":    read[VideoStopSuggested],
-	"ConnectionGood":        read[ConnectionGood],
-	"SendingAudioFailed":    read[SendingAudioFailed],
-	"SendingAudioRecovered": read[SendingAudioRecovered],
-	"VideoDegradeSuggested": read[VideoDegradeSuggested],
-	"VideoDegradeLifted":    read[VideoDegradeLifted],
-	"PolicyChanged":         read[PolicyChanged],
-	"LinkSuspected":         read[LinkSuspected],
-	"LinkCleared":           read[LinkCleared],
-	"LinkDead":              read[LinkDead],
-	"LinkHealed":            read[LinkHealed],
-	"MediaProven":           read[MediaProven],
-	"Hinted":                read[Hinted],
-	"AttemptQueued":         read[AttemptQueued],
-	"EndpointsFound":        read[EndpointsFound],
-	"CredentialsRefreshed":  read[CredentialsRefreshed],
-	"Resyncing":             read[Resyncing],
-	"Missed":                read[Missed],
+	return k.read(env.Data)
 }
 
 func read[E Event](b json.RawMessage) (Event, error) {

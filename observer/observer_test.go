@@ -93,18 +93,19 @@ func declared(t *testing.T) map[string]bool {
 	return names
 }
 
-// TestEveryEvent holds the list above, Funcs and the JSON readers complete.
+// TestEveryEvent holds the list above, Funcs and Kinds complete.
 func TestEveryEvent(t *testing.T) {
 	names := declared(t)
 	require.NotEmpty(t, names)
 	funcs := reflect.TypeFor[Funcs]()
 	assert.Equal(t, len(names), funcs.NumField())
 	assert.Len(t, every, len(names))
-	assert.Len(t, readers, len(names))
+	assert.Len(t, Kinds(), len(names))
+	assert.Len(t, kindOf, len(names))
 	for _, e := range every {
 		assert.Equal(t, reflect.TypeOf(e).Name(), e.Name())
 		assert.True(t, names[e.Name()], e.Name())
-		assert.Contains(t, readers, e.Name())
+		assert.IsType(t, e, kindOf[e.Name()].zero)
 		_, ok := funcs.FieldByName(e.Name())
 		assert.True(t, ok, e.Name())
 		assert.Equal(t, head, e.Head())

@@ -131,40 +131,7 @@ func TestServeRefusesOtherAddresses(t *testing.T) {
 // TestDescribeEveryEvent: each event has words of its own for the timeline.
 func TestDescribeEveryEvent(t *testing.T) {
 	seen := map[string]string{}
-	for _, e := range []observer.Event{
-		observer.Connecting{},
-		observer.AttemptStarted{},
-		observer.AttemptFailed{},
-		observer.RetryScheduled{},
-		observer.Connected{},
-		observer.Reconnecting{},
-		observer.Recovered{},
-		observer.Stopped{},
-		observer.Promoted{},
-		observer.Demoted{},
-		observer.VideoSendUnavailable{},
-		observer.Updating{},
-		observer.Updated{},
-		observer.ConnectionPoor{},
-		observer.VideoStopSuggested{},
-		observer.ConnectionGood{},
-		observer.SendingAudioFailed{},
-		observer.SendingAudioRecovered{},
-		observer.VideoDegradeSuggested{},
-		observer.VideoDegradeLifted{},
-		observer.PolicyChanged{},
-		observer.LinkSuspected{},
-		observer.LinkCleared{},
-		observer.LinkDead{},
-		observer.LinkHealed{},
-		observer.MediaProven{},
-		observer.Hinted{},
-		observer.AttemptQueued{},
-		observer.EndpointsFound{},
-		observer.CredentialsRefreshed{},
-		observer.Resyncing{},
-		observer.Missed{},
-	} {
+	for _, e := range observer.Kinds() {
 		text, _ := describe(e)
 		require.NotEmpty(t, text)
 		assert.NotContains(t, text, "%!")

@@ -183,40 +183,7 @@ func namesOf(events []observer.Event) []string {
 // eventNames are the names that there are.
 var eventNames = func() map[string]bool {
 	names := make(map[string]bool)
-	for _, e := range []observer.Event{
-		observer.Connecting{},
-		observer.AttemptStarted{},
-		observer.AttemptFailed{},
-		observer.RetryScheduled{},
-		observer.Connected{},
-		observer.Reconnecting{},
-		observer.Recovered{},
-		observer.Stopped{},
-		observer.Promoted{},
-		observer.Demoted{},
-		observer.VideoSendUnavailable{},
-		observer.Updating{},
-		observer.Updated{},
-		observer.ConnectionPoor{},
-		observer.VideoStopSuggested{},
-		observer.ConnectionGood{},
-		observer.SendingAudioFailed{},
-		observer.SendingAudioRecovered{},
-		observer.VideoDegradeSuggested{},
-		observer.VideoDegradeLifted{},
-		observer.PolicyChanged{},
-		observer.LinkSuspected{},
-		observer.LinkCleared{},
-		observer.LinkDead{},
-		observer.LinkHealed{},
-		observer.MediaProven{},
-		observer.Hinted{},
-		observer.AttemptQueued{},
-		observer.EndpointsFound{},
-		observer.CredentialsRefreshed{},
-		observer.Resyncing{},
-		observer.Missed{},
-	} {
+	for _, e := range observer.Kinds() {
 		names[e.Name()] = true
 	}
 	return names
