@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/examples/internal/callkit"
 	"github.com/holdfast-go/holdfast/examples/internal/netwatch"
+	"github.com/holdfast-go/holdfast/examples/internal/words"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/session"
 )
@@ -63,7 +64,7 @@ func meter(t *timeline, s *session.Session) {
 			snap := s.Snapshot()
 			if l, ok := s.Link(); ok {
 				t.say("media", "%d packets received over this link, signaling round trip %s, %s since the last traffic",
-					l.(link).Received(), snap.RTT.Round(time.Microsecond*100), count(snap.SilentSamples, "sample"))
+					l.(link).Received(), snap.RTT.Round(time.Microsecond*100), words.Count(snap.SilentSamples, "sample"))
 			}
 		}
 	}

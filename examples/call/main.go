@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/holdfast-go/holdfast/examples/internal/words"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
@@ -145,9 +146,9 @@ func playAll(ctx context.Context, o options, t *timeline, stdout io.Writer) erro
 		err = writeTable(stdout, results)
 	}
 	fmt.Fprintf(t.out, "\n%d of %s as expected, in %.0f s\n", len(results)-failures(results),
-		count(len(results), "fault"), time.Since(began).Seconds())
+		words.Count(len(results), "fault"), time.Since(began).Seconds())
 	if n := failures(results); n > 0 {
-		return errors.Join(err, fmt.Errorf("%s did not end as expected", count(n, "fault")))
+		return errors.Join(err, fmt.Errorf("%s did not end as expected", words.Count(n, "fault")))
 	}
 	return err
 }

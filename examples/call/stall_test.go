@@ -64,5 +64,5 @@ func TestStoppedClient(t *testing.T) {
 	}
 	assert.Contains(t, out.String(), "CONNECTED")
 	assert.NotContains(t, out.String(), "RECONNECTING")
-	assert.NotContains(t, out.String(), "found dead")
+	assert.NotContains(t, out.String(), "FOUND DEAD")
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/examples/internal/callkit"
+	"github.com/holdfast-go/holdfast/examples/internal/words"
 	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy/status"
 )
@@ -57,114 +57,23 @@ func describe(e observer.Event) (text string, always bool) {
 	case observer.Connecting:
 		return "connecting", false
 	case observer.AttemptStarted:
-		return fmt.Sprintf("attempt %d begins: %s%s, at most %s", e.Number, undertaking(e), to(e.Endpoint), e.Timeout), true
+		return fmt.Sprintf("attempt %d begins: %s%s, at most %s", e.Number, words.Undertaking(e), words.At(e.Endpoint), e.Timeout), true
 	case observer.AttemptFailed:
-		return fmt.Sprintf("attempt %d %s after %s: %s", e.Number, ended(e), round(e.After), reason(e.Status)), true
+		return fmt.Sprintf("attempt %d %s after %s: %s", e.Number, words.Ended(e), words.Round(e.After), reason(e.Status)), true
 	case observer.RetryScheduled:
-		return fmt.Sprintf("next attempt, a %s, in %s (rule %q, budget left %s)", e.Decision.Level, round(e.Decision.Delay),
-			e.Decision.Rule, round(e.Decision.Left.Elapsed)), true
+		return fmt.Sprintf("next attempt, a %s, in %s (rule %q, budget left %s)", e.Decision.Level, words.Round(e.Decision.Delay),
+			e.Decision.Rule, words.Round(e.Decision.Left.Elapsed)), true
 	case observer.Connected:
-		return fmt.Sprintf("CONNECTED after %s, %s", round(e.After), count(e.Attempts, "attempt")), true
+		return fmt.Sprintf("CONNECTED after %s, %s", words.Round(e.After), words.Count(e.Attempts, "attempt")), true
 	case observer.Reconnecting:
 		return "RECONNECTING: " + reason(e.Cause), true
 	case observer.Recovered:
-		return fmt.Sprintf("recovered by %s: gap %s, %s, %s, first cause %s", e.Outage.Level, round(e.Outage.Gap), kept(e.Outage),
-			count(e.Outage.Attempts, "attempt"), e.Outage.First.Code.String()), true
+		return fmt.Sprintf("recovered by %s: gap %s, %s, %s, first cause %s", e.Outage.Level, words.Round(e.Outage.Gap), kept(e.Outage),
+			words.Count(e.Outage.Attempts, "attempt"), e.Outage.First.Code.String()), true
 	case observer.Stopped:
 		return fmt.Sprintf("STOPPED (%s): %s", enders[e.Initiator], reason(e.Status)), true
 	}
-	return describeChange(e), true
-}
-
-// describeChange is describe for the events that are no transition.
-func describeChange(e observer.Event) string {
-	switch e := e.(type) {
-	case observer.Promoted:
-		return "promoted to the primary meeting"
-	case observer.Demoted:
-		return "demoted from the primary meeting: " + reason(e.Status)
-	case observer.VideoSendUnavailable:
-		return "sending video has become unavailable"
-	case observer.Updating:
-		return "changing the running call"
-	case observer.Updated:
-		return "the running call is changed"
-	case observer.ConnectionPoor:
-		return "audio has become unusable"
-	case observer.VideoStopSuggested:
-		return "audio has become unusable, giving up video may help"
-	case observer.ConnectionGood:
-		return "audio is usable again"
-	case observer.Missed:
-		return fmt.Sprintf("%s were missed", count(e.Events, "event"))
-	}
-	return describeLiveness(e)
-}
-
-// describeLiveness is describe for what the detector of dead links tells.
-func describeLiveness(e observer.Event) string {
-	switch e := e.(type) {
-	case observer.LinkSuspected:
-		return fmt.Sprintf("something is wrong: %s", e.Diagnosis)
-	case observer.LinkCleared:
-		return fmt.Sprintf("it was nothing, after %s", round(e.After))
-	case observer.LinkDead:
-		return fmt.Sprintf("found dead: %s", e.Diagnosis)
-	case observer.LinkHealed:
-		return fmt.Sprintf("the link has come back by itself, %s after it was found dead", round(e.After))
-	case observer.MediaProven:
-		return fmt.Sprintf("media has shown after %s that it works", round(e.After))
-	}
-	return describeRecovery(e)
-}
-
-// describeRecovery is describe for what surrounds the attempts.
-func describeRecovery(e observer.Event) string {
-	switch e := e.(type) {
-	case observer.Hinted:
-		if e.Expired {
-			return fmt.Sprintf("the hint %s is out of date", e.Hint)
-		}
-		return fmt.Sprintf("hint: %s", e.Hint)
-	case observer.AttemptQueued:
-		return fmt.Sprintf("a %s waits for the limiter", e.Level)
-	case observer.EndpointsFound:
-		return "endpoints found: " + strings.Join(e.Endpoints, ", ")
-	case observer.CredentialsRefreshed:
-		if !e.Status.IsZero() {
-			return "no fresh credentials: " + reason(e.Status)
-		}
-		return fmt.Sprintf("fresh credentials, good for %s", round(e.ExpireIn))
-	case observer.Resyncing:
-		return fmt.Sprintf("catching up after %s", round(e.Outage.Gap))
-	}
-	return describeQuality(e)
-}
-
-// undertaking is what an attempt is at; the first connect has nothing to rejoin.
-func undertaking(e observer.AttemptStarted) string {
-	if e.To == observer.StateConnecting {
-		return "join"
-	}
-	return e.Level.String()
-}
-
-func to(endpoint string) string {
-	if endpoint == "" {
-		return ""
-	}
-	return " at " + endpoint
-}
-
-// ended says how an attempt has failed.
-func ended(e observer.AttemptFailed) string {
-	switch {
-	case e.Unsupported:
-		return "turned out to be impossible"
-	case e.Refused:
-		return "was refused"
-	}
-	return "failed"
+	return words.Event(e)[0], true
 }
 
 // kept says what has survived an outage.
@@ -173,35 +82,6 @@ func kept(o observer.Outage) string {
 		return "place in the meeting kept"
 	}
 	return "joined anew"
-}
-
-// describeQuality is describe for the verdicts on what is sent, and for those of
-// custom policies.
-func describeQuality(e observer.Event) string {
-	switch e := e.(type) {
-	case observer.SendingAudioFailed:
-		return "no audio leaves any more"
-	case observer.SendingAudioRecovered:
-		return "audio is being sent again"
-	case observer.VideoDegradeSuggested:
-		return fmt.Sprintf("sending less video may help (%s)", e.Reason)
-	case observer.VideoDegradeLifted:
-		return fmt.Sprintf("sending less video is no longer suggested (%s)", e.Reason)
-	case observer.PolicyChanged:
-		return describePolicy(e)
-	}
-	return e.Name()
-}
-
-func describePolicy(e observer.PolicyChanged) string {
-	text := "unhealthy"
-	if e.Healthy {
-		text = "healthy again"
-	}
-	if e.Reason != "" {
-		text += ": " + e.Reason
-	}
-	return fmt.Sprintf("%s, says policy %q", text, e.Policy)
 }
 
 // enders says in words who ended a session.
@@ -236,13 +116,4 @@ func innermost(err error) string {
 		return ": " + st.Cause.Error()
 	}
 	return ""
-}
-
-func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/holdfast-go/holdfast/examples/internal/words"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -48,7 +49,7 @@ func replay(r io.Reader, show shower) error {
 	}
 	s.close()
 	if broken == nil && s.Differences > 0 {
-		broken = fmt.Errorf("the replay comes to something else than was recorded at %s, first at line %d", count(s.Differences, "input"), s.FirstAt)
+		broken = fmt.Errorf("the replay comes to something else than was recorded at %s, first at line %d", words.Count(s.Differences, "input"), s.FirstAt)
 	}
 	if broken != nil {
 		s.Error = broken.Error()

@@ -17,7 +17,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/health"
 	"github.com/holdfast-go/holdfast/observer"
-	"github.com/holdfast-go/holdfast/policy"
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session"
 	"github.com/holdfast-go/holdfast/session/sessiontest"
@@ -160,33 +159,4 @@ func TestUsage(t *testing.T) {
 	assert.ErrorContains(t, err, gone)
 	require.NoError(t, os.WriteFile(gone, incident(t), 0o600))
 	require.NoError(t, run([]string{gone}, nil, &out, &out))
-}
-
-// TestDescribeEveryEvent: each event has words of its own.
-func TestDescribeEveryEvent(t *testing.T) {
-	seen := map[string]string{}
-	for _, e := range observer.Kinds() {
-		text := describe(e)[0]
-		require.NotEmpty(t, text)
-		assert.NotContains(t, text, "%!")
-		assert.NotEqual(t, e.Name(), text)
-		assert.Empty(t, seen[text], "%s and %s read alike", e.Name(), seen[text])
-		seen[text] = e.Name()
-	}
-}
-
-// TestWhy: what a decision went by.
-func TestWhy(t *testing.T) {
-	d := policy.Decision{
-		Rule: policy.RuleBudget, Refusal: policy.RefusedElapsed, Attempts: 7, Elapsed: 5 * time.Minute, Left: policy.Left{Idle: policy.NoLimit, Attempts: 3},
-		Facts: policy.Facts{
-			Status:   status.Status{Code: status.AudioServiceUnavailable, Wire: 503},
-			Recovery: policy.Recovery{Damage: policy.MediaDead, At: policy.Resume, Refused: true, Local: true},
-		},
-	}
-	assert.Equal(t, []string{
-		`rule "budget", for AudioServiceUnavailable (503), media`,
-		"7 attempts so far, lost for 5m0s, budget left 0s, 3 attempts, used up: elapsed, dead: media, failed: resume, refused, this client alone",
-	}, why(&d))
-	assert.Equal(t, "without limit", left(policy.Left{Elapsed: policy.NoLimit, Idle: policy.NoLimit, Attempts: policy.NoLimit}))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/examples/internal/words"
 	"github.com/holdfast-go/holdfast/session"
 )
 
@@ -43,7 +44,7 @@ func (t *timeline) step(step session.Step, differs *session.DifferenceError) {
 		t.say(step, "> "+step.Input)
 	}
 	for _, e := range step.Events {
-		lines := describe(e)
+		lines := words.Event(e)
 		t.say(step, lines[0])
 		for _, l := range lines[1:] {
 			t.print("%29s%s\n", "", l)
@@ -81,7 +82,7 @@ func list(names []string) string {
 }
 
 func (t *timeline) end(s summary) error {
-	t.print("\n%s in %s, %s, %s", count(s.Inputs, "input"), s.Lasted.Round(time.Millisecond), count(s.Events, "event"), count(s.Outages, "outage"))
+	t.print("\n%s in %s, %s, %s", words.Count(s.Inputs, "input"), s.Lasted.Round(time.Millisecond), words.Count(s.Events, "event"), words.Count(s.Outages, "outage"))
 	if s.Sessions > 1 {
 		t.print(", %d sessions", s.Sessions)
 	}
@@ -96,13 +97,6 @@ func (t *timeline) end(s summary) error {
 	}
 	t.print("\n")
 	return t.err
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func are(n uint64, what string) string {

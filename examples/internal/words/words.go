@@ -1,4 +1,6 @@
-package main
+// Package words puts what a session tells into words, for people who look at an
+// example.
+package words
 
 import (
 	"fmt"
@@ -11,34 +13,34 @@ import (
 	"github.com/holdfast-go/holdfast/policy/status"
 )
 
-// describe puts an event into words: a line that says what happened, and others with
+// Event puts an event into words: a line that says what happened, and others with
 // the rule and the numbers behind it.
-func describe(e observer.Event) []string {
+func Event(e observer.Event) []string {
 	switch e := e.(type) {
 	case observer.Connecting:
 		return []string{"connecting"}
 	case observer.AttemptStarted:
-		return []string{fmt.Sprintf("attempt %d begins: %s%s, at most %s%s", e.Number, undertaking(e), at(e.Endpoint), round(e.Timeout), wishes(e))}
+		return []string{fmt.Sprintf("attempt %d begins: %s%s, at most %s%s", e.Number, Undertaking(e), At(e.Endpoint), Round(e.Timeout), wishes(e))}
 	case observer.AttemptFailed:
-		return []string{fmt.Sprintf("attempt %d %s after %s: %s", e.Number, ended(e), round(e.After), reason(e.Status))}
+		return []string{fmt.Sprintf("attempt %d %s after %s: %s", e.Number, Ended(e), Round(e.After), Reason(e.Status))}
 	case observer.RetryScheduled:
 		d := &e.Decision
-		return append([]string{fmt.Sprintf("next attempt in %s: %s%s", round(d.Delay), d.Level, asked(d))}, why(d)...)
+		return append([]string{fmt.Sprintf("next attempt in %s: %s%s", Round(d.Delay), d.Level, asked(d))}, Decision(d)...)
 	case observer.Connected:
-		return []string{fmt.Sprintf("CONNECTED after %s, %s", round(e.After), count(e.Attempts, "attempt"))}
+		return []string{fmt.Sprintf("CONNECTED after %s, %s", Round(e.After), Count(e.Attempts, "attempt"))}
 	case observer.Reconnecting:
-		return []string{"RECONNECTING: " + reason(e.Cause)}
+		return []string{"RECONNECTING: " + Reason(e.Cause)}
 	case observer.Recovered:
 		return recovered(&e.Outage)
 	case observer.Stopped:
-		return append([]string{fmt.Sprintf("STOPPED by %s: %s", e.Initiator, reason(e.Status))}, why(&e.Decision)...)
+		return append([]string{fmt.Sprintf("STOPPED by %s: %s", e.Initiator, Reason(e.Status))}, Decision(&e.Decision)...)
 	case observer.Missed:
-		return []string{count(e.Events, "event") + " not heard"}
+		return []string{Count(e.Events, "event") + " not heard"}
 	}
 	return described(e)
 }
 
-// described is describe for the events that are no transition.
+// described is Event for the events that are no transition.
 func described(e observer.Event) []string {
 	switch e := e.(type) {
 	case observer.LinkSuspected:
@@ -49,14 +51,14 @@ func described(e observer.Event) []string {
 	return []string{change(e)}
 }
 
-// why is the rule that settled a decision, and the numbers that it went by.
-func why(d *policy.Decision) []string {
-	lines := []string{fmt.Sprintf("rule %q, for %s", string(d.Rule), brief(d.Facts.Status))}
+// Decision is the rule that settled a decision, and the numbers that it went by.
+func Decision(d *policy.Decision) []string {
+	lines := []string{fmt.Sprintf("rule %q, for %s", string(d.Rule), Brief(d.Facts.Status))}
 	if d.Rule == policy.RuleStop || d.Rule == policy.RuleTerminal && d.Attempts == 0 && d.Elapsed == 0 {
 		return lines
 	}
 	facts := []string{
-		count(d.Attempts, "attempt") + " so far", "lost for " + round(d.Elapsed).String(), "budget left " + left(d.Left),
+		Count(d.Attempts, "attempt") + " so far", "lost for " + Round(d.Elapsed).String(), "budget left " + left(d.Left),
 	}
 	if d.Refusal != policy.RefusedNot {
 		facts = append(facts, "used up: "+d.Refusal.String())
@@ -93,13 +95,13 @@ func outage(r *policy.Recovery) (facts []string) {
 func left(l policy.Left) string {
 	var limits []string
 	if l.Elapsed != policy.NoLimit {
-		limits = append(limits, round(l.Elapsed).String())
+		limits = append(limits, Round(l.Elapsed).String())
 	}
 	if l.Idle != policy.NoLimit {
-		limits = append(limits, fmt.Sprintf("%s of silence", round(l.Idle)))
+		limits = append(limits, fmt.Sprintf("%s of silence", Round(l.Idle)))
 	}
 	if l.Attempts != policy.NoLimit {
-		limits = append(limits, count(l.Attempts, "attempt"))
+		limits = append(limits, Count(l.Attempts, "attempt"))
 	}
 	if len(limits) == 0 {
 		return "without limit"
@@ -113,20 +115,21 @@ func asked(d *policy.Decision) string {
 	case wish == nil:
 		return ""
 	case wish.RetryAfter > 0:
-		return fmt.Sprintf(", the server asks for %s", round(wish.RetryAfter))
+		return fmt.Sprintf(", the server asks for %s", Round(wish.RetryAfter))
 	}
 	return ", as the server asks"
 }
 
-// undertaking is what an attempt is at; the first connect has nothing to rejoin.
-func undertaking(e observer.AttemptStarted) string {
+// Undertaking is what an attempt is at; the first connect has nothing to rejoin.
+func Undertaking(e observer.AttemptStarted) string {
 	if e.To == observer.StateConnecting {
 		return "join"
 	}
 	return e.Level.String()
 }
 
-func at(endpoint string) string {
+// At is where an attempt goes, if that is known.
+func At(endpoint string) string {
 	if endpoint == "" {
 		return ""
 	}
@@ -143,8 +146,8 @@ func wishes(e observer.AttemptStarted) (text string) {
 	return text
 }
 
-// ended says how an attempt has failed.
-func ended(e observer.AttemptFailed) string {
+// Ended says how an attempt has failed.
+func Ended(e observer.AttemptFailed) string {
 	switch {
 	case e.Unsupported:
 		return "turned out to be impossible"
@@ -159,9 +162,9 @@ func recovered(o *observer.Outage) []string {
 	if o.Healed {
 		how = "by itself"
 	}
-	line := fmt.Sprintf("recovered %s: gap %s, out for %s, %s%s", how, round(o.Gap), round(o.Duration), count(o.Attempts, "attempt"), kept(o))
-	causes := "first cause " + brief(o.First)
-	if last := brief(o.Last); last != brief(o.First) {
+	line := fmt.Sprintf("recovered %s: gap %s, out for %s, %s%s", how, Round(o.Gap), Round(o.Duration), Count(o.Attempts, "attempt"), kept(o))
+	causes := "first cause " + Brief(o.First)
+	if last := Brief(o.Last); last != Brief(o.First) {
 		causes += ", last " + last
 	}
 	return []string{line, causes}
@@ -184,9 +187,9 @@ func change(e observer.Event) string {
 	case observer.Promoted:
 		return "promoted to the primary meeting"
 	case observer.Demoted:
-		return fmt.Sprintf("demoted from the primary meeting by %s: %s", e.Initiator, reason(e.Status))
+		return fmt.Sprintf("demoted from the primary meeting by %s: %s", e.Initiator, Reason(e.Status))
 	case observer.VideoSendUnavailable:
-		return "no video can be sent any more: " + reason(e.Status)
+		return "no video can be sent any more: " + Reason(e.Status)
 	case observer.Updating:
 		return "changing the running session" + parts(e.Renegotiate, e.ViewOnly) + because(e.Cause)
 	case observer.Updated:
@@ -205,11 +208,11 @@ func change(e observer.Event) string {
 		return "endpoints found: " + strings.Join(e.Endpoints, ", ")
 	case observer.CredentialsRefreshed:
 		if !e.Status.IsZero() {
-			return "no fresh credentials: " + reason(e.Status)
+			return "no fresh credentials: " + Reason(e.Status)
 		}
-		return fmt.Sprintf("fresh credentials, good for %s", round(e.ExpireIn))
+		return fmt.Sprintf("fresh credentials, good for %s", Round(e.ExpireIn))
 	case observer.Resyncing:
-		return fmt.Sprintf("catching up after a gap of %s", round(e.Outage.Gap))
+		return fmt.Sprintf("catching up after a gap of %s", Round(e.Outage.Gap))
 	}
 	return verdict(e)
 }
@@ -228,18 +231,18 @@ func because(st status.Status) string {
 	if st.IsZero() {
 		return ""
 	}
-	return ": " + reason(st)
+	return ": " + Reason(st)
 }
 
 // verdict is described for what the detector and the health policies find.
 func verdict(e observer.Event) string {
 	switch e := e.(type) {
 	case observer.LinkCleared:
-		return fmt.Sprintf("it was nothing, after %s%s", round(e.After), paused(e.Paused))
+		return fmt.Sprintf("it was nothing, after %s%s", Round(e.After), paused(e.Paused))
 	case observer.LinkHealed:
-		return fmt.Sprintf("come back by itself, %s, %s after it was found dead", e.Layers, round(e.After))
+		return fmt.Sprintf("come back by itself, %s, %s after it was found dead", e.Layers, Round(e.After))
 	case observer.MediaProven:
-		return fmt.Sprintf("media has shown after %s that it works", round(e.After))
+		return fmt.Sprintf("media has shown after %s that it works", Round(e.After))
 	case observer.ConnectionPoor:
 		return "audio has become unusable"
 	case observer.VideoStopSuggested:
@@ -262,14 +265,14 @@ func verdict(e observer.Event) string {
 
 // evidence are the numbers that a verdict of the detector rests on.
 func evidence(d health.Diagnosis) string {
-	numbers := []string{fmt.Sprintf("media silent for %s", round(d.MediaSilence))}
+	numbers := []string{fmt.Sprintf("media silent for %s", Round(d.MediaSilence))}
 	add := func(is bool, format string, args ...any) {
 		if is {
 			numbers = append(numbers, fmt.Sprintf(format, args...))
 		}
 	}
-	add(d.Unanswered > 0, "%s unanswered for %s", count(d.Unanswered, "probe"), round(d.UnansweredFor))
-	add(d.PingAge > 0, "a ping unanswered for %s", round(d.PingAge))
+	add(d.Unanswered > 0, "%s unanswered for %s", Count(d.Unanswered, "probe"), Round(d.UnansweredFor))
+	add(d.PingAge > 0, "a ping unanswered for %s", Round(d.PingAge))
 	add(d.RTT > 0, "the last ping took %s", d.RTT.Round(10*time.Microsecond))
 	add(d.SignalingUnknown, "signaling cannot be pinged")
 	add(d.Doubt, "the link has doubts of its own")
@@ -280,7 +283,7 @@ func paused(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return fmt.Sprintf(": this machine was not running for %s", round(d))
+	return fmt.Sprintf(": this machine was not running for %s", Round(d))
 }
 
 func policyChanged(e observer.PolicyChanged) string {
@@ -294,20 +297,20 @@ func policyChanged(e observer.PolicyChanged) string {
 	return text
 }
 
-// reason is a status in few words.
-func reason(st status.Status) string {
+// Reason is a status in few words.
+func Reason(st status.Status) string {
 	if st.IsZero() {
 		return "no status"
 	}
-	text := brief(st)
+	text := Brief(st)
 	if st.Cause != nil {
 		text += ": " + st.Cause.Error()
 	}
 	return text
 }
 
-// brief is a status without its cause.
-func brief(st status.Status) string {
+// Brief is a status without its cause.
+func Brief(st status.Status) string {
 	text := st.Code.String()
 	if st.Wire != 0 {
 		text += fmt.Sprintf(" (%d)", st.Wire)
@@ -318,4 +321,13 @@ func brief(st status.Status) string {
 	return text
 }
 
-func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+// Round makes a duration short enough to be read.
+func Round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+
+// Count is a number of things.
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
