@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/holdfast-go/holdfast/session/sim"
@@ -27,8 +28,15 @@ type result struct {
 	Fleet *sim.Result   `json:"fleet"`
 }
 
+// many is how many clients take so much memory that the garbage collector is asked to
+// be thrifty: it then wants a quarter on top of what is in use, not as much again.
+const many = 300_000
+
 // simulate runs one policy after the other.
 func simulate(ctx context.Context, s storm, chosen []contestant, p *progress) (report, error) {
+	if s.Clients > many {
+		defer debug.SetGCPercent(debug.SetGCPercent(25))
+	}
 	r := report{Storm: s}
 	for i, c := range chosen {
 		scenario, err := s.scenario()
