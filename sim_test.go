@@ -43,6 +43,26 @@ func TestFleetRestart(t *testing.T) {
 	assert.Greater(t, steady.Summary.PeakRefused, ours.Summary.PeakRefused)
 }
 
+// TestFleetIsNotKeptWaiting: what spares a server in a storm does not keep clients from
+// one that was gone for 5 s only, nor one that is told that its own network is back.
+func TestFleetIsNotKeptWaiting(t *testing.T) {
+	near := sim.Network{Latency: sim.Always(10 * time.Millisecond)}
+	gone, err := sim.Run(context.Background(), sim.Scenario{
+		Clients: 500, Network: near, For: 20 * time.Second, Faults: []sim.Fault{sim.Restart{At: time.Second, For: 5 * time.Second}},
+	})
+	require.NoError(t, err)
+	assert.Less(t, gone.Summary.Back100, 5*time.Second+2*time.Second)
+	assert.Less(t, gone.Summary.Back50, 5*time.Second+1200*time.Millisecond)
+
+	alone, err := sim.Run(context.Background(), sim.Scenario{
+		Clients: 20, Network: near, For: time.Minute,
+		Faults: []sim.Fault{sim.Offline{At: time.Second, For: 30 * time.Second, Hints: true}},
+	})
+	require.NoError(t, err)
+	assert.Less(t, alone.Summary.Back100, 30*time.Second+2*time.Second)
+	t.Log(gone.Summary.Back50, gone.Summary.Back100, alone.Summary.Back100)
+}
+
 // TestFleetResultIsData: it survives being written and read.
 func TestFleetResultIsData(t *testing.T) {
 	r, err := sim.Run(context.Background(), sim.Scenario{

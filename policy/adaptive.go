@@ -27,7 +27,7 @@ import (
 //	                    counts the earlier delays since the last Reset, without
 //	                    the first ones of the other kinds
 //
-// where 2(t-Long) counts as no less than 7·Long/20, so that an outage of up to Long
+// where 2(t-Long) counts as no less than Long/3, so that an outage of up to Long
 // lasts no more than that longer than it would have. Delays in proportion to t put
 // a bound on what they cost, and a client does not have to know how many there are:
 // the longer a crowd has waited, the more thinly it comes. That is for the moment at
@@ -125,7 +125,7 @@ func (j *AdaptiveJitter) ordinary(k int, elapsed time.Duration) time.Duration {
 // times what it can take if that is what all of it needs 50 s for.
 func (j *AdaptiveJitter) unanswered(elapsed time.Duration) window {
 	long, limit := max(j.Long, 0), j.limit()
-	soon := max(part(elapsed-long, 2, 1, limit), part(long, 7, 20, limit))
+	soon := max(part(elapsed-long, 2, 1, limit), long/3)
 	most := min(soon, max(elapsed, long), limit)
 	return window{most / 3 * 2, most}
 }

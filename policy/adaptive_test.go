@@ -49,9 +49,9 @@ func TestAdaptiveJitterWindow(t *testing.T) {
 		{"light, later", light(Cause{}), 0, s},
 		{"no reach that is known", Cause{Reach: 9, First: true}, 0, s},
 
-		{"unanswered, unknown time", shared, 1750 * time.Millisecond * 2 / 3, 1750 * time.Millisecond},
-		{"unanswered, negative time", at(-s, shared), 1750 * time.Millisecond * 2 / 3, 1750 * time.Millisecond},
-		{"unanswered, up to Long", at(5*s, shared), 1750 * time.Millisecond * 2 / 3, 1750 * time.Millisecond},
+		{"unanswered, unknown time", shared, 10 * s / 9, 5 * s / 3},
+		{"unanswered, negative time", at(-s, shared), 10 * s / 9, 5 * s / 3},
+		{"unanswered, up to Long", at(5*s, shared), 10 * s / 9, 5 * s / 3},
 		{"unanswered, a little more", at(6*s, shared), 4 * s / 3, 2 * s},
 		{"unanswered, twice what is beyond Long", at(8*s, shared), 4 * s, 6 * s},
 		{"unanswered, later", at(20*s, shared), 40 * s / 3, 20 * s},
@@ -133,7 +133,7 @@ func TestAdaptiveJitterGrowth(t *testing.T) {
 	assert.Equal(t, 30*time.Second, next(Cause{Reach: ReachShared, Refused: true, Elapsed: time.Minute}))
 	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: time.Minute}), "back within Long, one doubling later")
 	assert.Equal(t, 5*time.Second, next(Cause{Elapsed: time.Minute}))
-	assert.Equal(t, 1750*time.Millisecond, next(Cause{Elapsed: 4 * time.Second}), "no more than 7/20 of Long")
+	assert.Equal(t, 1667*time.Millisecond, next(Cause{Elapsed: 4 * time.Second}), "no more than a third of Long")
 	assert.Equal(t, 4*time.Second, next(Cause{Elapsed: 7 * time.Second}), "no more than twice what is beyond Long")
 	assert.Equal(t, 5*time.Second, next(Cause{}), "not if the time is unknown")
 	j.Reset()

@@ -343,14 +343,14 @@ func TestFlappingEnds(t *testing.T) {
 	for d.Action == Retry {
 		r.Begin(now)
 		d = Decide(&p, Facts{Status: status.New(status.SignalingChannelClosedUnexpectedly, nil)}, &r, now)
-		delays = append(delays, d.Delay)
+		delays = append(delays, d.Delay.Round(time.Millisecond))
 		r.Attempt()
 		now += d.Delay + time.Second
 	}
 	assert.Equal(t, RefusedElapsed, d.Refusal)
 	assert.GreaterOrEqual(t, d.Elapsed, p.Budget.Elapsed)
 	assert.Less(t, d.Elapsed, p.Budget.Elapsed+4*time.Second)
-	want := []time.Duration{500 * time.Millisecond, 875 * time.Millisecond, 875 * time.Millisecond, 875 * time.Millisecond, 2125 * time.Millisecond}
+	want := []time.Duration{500 * time.Millisecond, 833 * time.Millisecond, 833 * time.Millisecond, 833 * time.Millisecond, 2 * time.Second}
 	assert.Equal(t, want, delays[:5])
 }
 
