@@ -71,7 +71,7 @@ func jittered(k int) time.Duration {
 
 func newSession(t testing.TB, cfg session.Config) *session.Session {
 	t.Helper()
-	recorded(t, &cfg) // whatever happens here is replayed in the end (G14)
+	recorded(t, &cfg) // whatever happens to some of them is replayed in the end (G14)
 	s, err := session.New(cfg)
 	require.NoError(t, err)
 	return s
