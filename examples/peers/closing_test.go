@@ -36,7 +36,7 @@ func TestWatchdog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnding(settings{Patience: 300 * time.Millisecond}, client.Close)
-			e.before = runtime.NumGoroutine()
+			e.before = goroutines()
 			go e.call(made{tt.end})
 			r, err := e.judged()
 			require.NoError(t, err)
@@ -92,4 +92,16 @@ func TestLesser(t *testing.T) {
 	lesser(made{func() { ended <- struct{}{} }})
 	<-ended
 	<-ended
+}
+
+// goroutines counts them once those of what was before have ended.
+func goroutines() int {
+	n := runtime.NumGoroutine()
+	for still := 0; still < 10; still++ {
+		time.Sleep(10 * time.Millisecond)
+		if now := runtime.NumGoroutine(); now != n {
+			n, still = now, 0
+		}
+	}
+	return n
 }
