@@ -36,7 +36,7 @@ func TestWatchdog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnding(settings{Patience: 300 * time.Millisecond}, client.Close)
-			e.before = goroutines()
+			e.before = others()
 			go e.call(made{tt.end})
 			r, err := e.judged()
 			require.NoError(t, err)
@@ -94,8 +94,8 @@ func TestLesser(t *testing.T) {
 	<-ended
 }
 
-// goroutines counts them once those of what was before have ended.
-func goroutines() int {
+// others counts the goroutines once those of what was before have ended.
+func others() int {
 	n := runtime.NumGoroutine()
 	for still := 0; still < 10; still++ {
 		time.Sleep(10 * time.Millisecond)
