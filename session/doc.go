@@ -12,7 +12,7 @@
 // An outage is recovered the cheapest way that its links can do and that works: by
 // restarting media (MediaRestarter), by resuming the session over new signaling
 // (Resumer), or by a rejoin, which opens a new link. A level that fails gives way to
-// the next one at once. Config says what an attempt may need besides: Endpoints,
+// the next one, at once unless the server is in trouble. Config says what an attempt may need besides: Endpoints,
 // Credentials, a Limiter, and a Resync hook that runs before the session counts as
 // connected again. Session.Hint tells it what happens to the network.
 //
