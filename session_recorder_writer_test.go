@@ -52,8 +52,10 @@ func samples(tr *sessiontest.Transport, n int, d time.Duration) {
 	}
 }
 
-// writing counts the goroutines of recorders.
+// writing counts the goroutines of recorders. One that has just ended its session is
+// given the time to return.
 func writing() int {
+	synctest.Wait()
 	stacks := make([]byte, 1<<20)
 	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "session.(*Recorder).write(")
 }
