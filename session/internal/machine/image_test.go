@@ -271,6 +271,66 @@ func TestImageErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "custom health policies")
 }
 
+// TestRestoreWantsItsPolicies: an image of a session with custom health policies needs a
+// config with as many.
+func TestRestoreWantsItsPolicies(t *testing.T) {
+	with := func(n int) *Config {
+		cfg := testConfig()
+		for range n {
+			listening(false)(cfg)
+		}
+		return cfg
+	}
+	for name, c := range map[string]struct {
+		image, config int
+		ok            bool
+	}{
+		"none": {0, 0, true}, "one": {1, 1, true}, "two": {2, 2, true}, "one less": {2, 1, false}, "one more": {1, 2, false},
+		"one, and none were there": {0, 1, false},
+	} {
+		data, err := New(with(c.image)).Image(image.Scrub{})
+		require.NoError(t, err)
+		m, err := Restore(with(c.config), data)
+		if !c.ok {
+			assert.ErrorContains(t, err, "custom health policies", name)
+			continue
+		}
+		require.NoError(t, err, name)
+		assert.Equal(t, c.image == 0, m.quality == nil, name)
+	}
+}
+
+// TestRestoredTrouble: an outage comes back with all that it has learned. What has none
+// shares none with other sessions, as an image may have it written to.
+func TestRestoredTrouble(t *testing.T) {
+	r := newRig()
+	r.start()
+	r.opened(allAbilities)
+	calmly := twin(t, r.m, r.m.cfg)
+	assert.NotSame(t, calm, calmly.trouble)
+	assert.Zero(t, *calmly.trouble)
+	assert.NotSame(t, calmly.trouble, calmly.calmed(), "nor later on")
+
+	r.report(status.AudioInternalServerError)
+	back := twin(t, r.m, r.m.cfg)
+	assert.Equal(t, status.AudioInternalServerError, back.trouble.first.Code)
+	assert.Equal(t, known(t, r.m), known(t, back))
+	_, err := Restore(testConfig(), []byte(`{"phase":"x"}`))
+	assert.ErrorContains(t, err, "machine.Machine.phase")
+}
+
+// TestScrubbedInput: what a source has found is written without the names of the
+// endpoints, if they are to be hidden; the input itself keeps them.
+func TestScrubbedInput(t *testing.T) {
+	hide := image.Scrub{Endpoint: func(s string) string { return "<" + s + ">" }}
+	in := Input{Kind: Prepared, Ready: &Ready{Endpoints: []string{"a", "b"}, Authorized: true, ExpireIn: time.Minute}}
+	assert.Equal(t, &Ready{Endpoints: []string{"<a>", "<b>"}, Authorized: true, ExpireIn: time.Minute}, in.Scrubbed(hide).Ready)
+	assert.Equal(t, []string{"a", "b"}, in.Ready.Endpoints)
+	assert.Same(t, in.Ready, in.Scrubbed(image.Scrub{}).Ready, "nothing is to be hidden")
+	assert.Nil(t, Input{Kind: Tick}.Scrubbed(hide).Ready)
+	assert.Nil(t, Input{Kind: Tick}.Scrubbed(image.Scrub{}).Ready)
+}
+
 // TestRestoreOfNonsense: whatever numbers an image has, the machine made from it ends
 // every input, if only in a panic.
 func TestRestoreOfNonsense(t *testing.T) {

@@ -99,6 +99,20 @@ func TestOfflineLastChance(t *testing.T) {
 	}
 }
 
+// TestOfflineWithoutALimit: where there is no end of a budget, an attempt whose delay is
+// over waits for as long as the hint holds, and then it comes.
+func TestOfflineWithoutALimit(t *testing.T) {
+	r := waitingFor(time.Second, budget(policy.NoLimit))
+	r.hint(observer.NetworkDown)
+	at := r.now.Mono + downTimeout
+	r.tick()
+	require.True(t, r.m.retryDue)
+	due, _ := r.m.Deadline()
+	require.Equal(t, at, due, "nothing but the end of the hint is waited for")
+	r.tick()
+	assert.Equal(t, "reconnecting/opening", place(r.m))
+}
+
 // TestOfflineWhileConnected: a connection that comes about refutes the hint, and so
 // does one that goes on to be heard; the next outage does not wait for a network that
 // is there.

@@ -179,3 +179,71 @@ func TestTapeOfNoBackOff(t *testing.T) {
 	require.Len(t, tape.Answers, 1)
 	assert.Equal(t, []float64{0.5}, tape.Answers[0].Drawn)
 }
+
+// TestTapeOfOurOwnBackOff: without an own backoff there is none on the tape either; what
+// ours draws is an answer by itself.
+func TestTapeOfOurOwnBackOff(t *testing.T) {
+	cfg, tape := testConfig(), &Tape{}
+	cfg.Policy.NewBackOff = nil
+	tape.Record(cfg)
+	require.Nil(t, cfg.Policy.NewBackOff)
+	m := New(cfg)
+	m.Handle(instant(1), Input{Kind: Start})
+	m.Handle(instant(2), Input{Kind: OpenFailed, Epoch: 1, Status: status.New(status.TaskFailed, nil)})
+	assert.Equal(t, []Answer{{To: AskRandom, Number: 0.5, returned: true}}, tape.Take())
+	assert.Empty(t, tape.Take())
+}
+
+// TestTapeOfDraws: whatever an own backoff draws, as it is made, as it is reset, or for a
+// delay, is told with its next delay, and is no answer by itself. A draw that has
+// panicked has no number.
+func TestTapeOfDraws(t *testing.T) {
+	cfg, tape, n := testConfig(), &Tape{}, 0.0
+	cfg.Random = func() float64 {
+		if n += 0.125; n == 0.375 {
+			panic("no randomness")
+		}
+		return n
+	}
+	m := new(moody)
+	cfg.Policy.NewBackOff = func(random func() float64) backoff.BackOff {
+		random()
+		m.reset = func() time.Duration { random(); return 0 }
+		m.next = func() time.Duration {
+			defer func() { _ = recover() }() // as careful code would
+			return time.Duration(random())
+		}
+		return m
+	}
+	tape.Record(cfg)
+	own := cfg.Policy.NewBackOff(cfg.Random)
+	own.Reset()
+	own.NextBackOff()
+	own.NextBackOff()
+	assert.Equal(t, []Answer{
+		{To: AskDelay, Drawn: []float64{0.125, 0.25}, returned: true},
+		{To: AskDelay, Drawn: []float64{0.5}, returned: true},
+	}, tape.Take())
+	cfg.Random()
+	assert.Equal(t, []Answer{{To: AskRandom, Number: 0.625, returned: true}}, tape.Take(), "somebody else has drawn it")
+}
+
+// TestTapeMissesByQuestion: an answer to something else is none, and is left to who asks
+// for it; the first question without an answer is the one that is told. A reset
+// asks for nothing.
+func TestTapeMissesByQuestion(t *testing.T) {
+	cfg, tape := testConfig(), &Tape{Answers: []Answer{{To: AskDelay, Delay: time.Second}}}
+	listening(false)(cfg)
+	tape.Play(cfg, true)
+	own, judge := cfg.Policy.NewBackOff(nil), cfg.Health.Custom[0].New()
+	own.Reset()
+	require.Empty(t, tape.Missed)
+	healthy, changed := judge.Evaluate(0, nil)
+	assert.Equal(t, []bool{true, false}, []bool{healthy, changed}, "nothing comes of it")
+	assert.Equal(t, AskVerdict, tape.Missed)
+	assert.Equal(t, time.Second, own.NextBackOff())
+	assert.Zero(t, cfg.Random())
+	assert.Equal(t, AskVerdict, tape.Missed, "the first one")
+	own.Reset()
+	assert.Empty(t, tape.Answers)
+}
