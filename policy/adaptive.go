@@ -58,8 +58,8 @@ type AdaptiveJitter struct {
 	// moved to the nearest end, and NaN to 0. nil = math/rand/v2.
 	Random func() float64
 
-	k        int  // doublings of the ordinary window, at most maxDoublings
-	promised bool // the server has asked for time once, since the last Reset
+	k        int32 // doublings of the ordinary window, at most maxDoublings
+	promised bool  // the server has asked for time once, since the last Reset
 }
 
 var _ CauseAware = (*AdaptiveJitter)(nil)
@@ -103,7 +103,7 @@ func (j *AdaptiveJitter) window(c Cause) window {
 	j.k = min(j.k+1, maxDoublings)
 	switch {
 	case c.Reach != ReachShared:
-		return window{most: j.ordinary(k, c.Elapsed)}
+		return window{most: j.ordinary(int(k), c.Elapsed)}
 	case c.Refused:
 		return j.refused(c.Elapsed)
 	}

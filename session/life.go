@@ -10,7 +10,6 @@ import (
 
 // life is what one epoch holds: its context, its reporter and its link.
 type life struct {
-	epoch    uint64
 	reporter *Reporter
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -29,6 +28,8 @@ type life struct {
 	// the connection; the next one of its kind waits for that.
 	updating, promoting turn
 }
+
+func (l *life) epoch() uint64 { return l.reporter.epoch }
 
 // turn lets calls of one kind run one after the other. The zero value is for nobody
 // to wait at yet: see its ready.
@@ -55,7 +56,7 @@ func (t turn) run(ctx context.Context, f func() error) error {
 
 // begin makes the life of a new epoch.
 func (s *Session) begin(epoch uint64) *life {
-	l := &life{epoch: epoch, reporter: &Reporter{s: s, epoch: epoch}}
+	l := &life{reporter: &Reporter{s: s, epoch: epoch}}
 	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(s.values))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +82,7 @@ func (s *Session) latch() {
 // life finds an epoch's life, with the lock held.
 func (s *Session) life(epoch uint64) *life {
 	for _, l := range s.lives {
-		if l.epoch == epoch {
+		if l.epoch() == epoch {
 			return l
 		}
 	}
@@ -159,9 +160,9 @@ func (a abilities) bits() (bits machine.Abilities) {
 type turns struct {
 	mu      sync.Mutex
 	busy    bool
+	dropped bool               // the one that is being put is not to begin
 	waiting [2]uint64          // ids, the older one first; 0: none
 	cancel  context.CancelFunc // of the one that is being put; nil: it has not begun
-	dropped bool               // and is not to
 }
 
 // begin reports whether the question may be put now; otherwise it waits.

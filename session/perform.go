@@ -132,7 +132,7 @@ func (s *Session) dialed(l *life, link Link, can abilities, err error) {
 	}
 	switch {
 	case err == nil:
-		s.post(machine.Input{Kind: machine.Opened, Epoch: l.epoch, Abilities: can.bits()})
+		s.post(machine.Input{Kind: machine.Opened, Epoch: l.epoch(), Abilities: can.bits()})
 	case link != nil:
 		s.closeQuietly(l, link, nil, func() { s.notOpened(l, err) })
 	default:
@@ -155,7 +155,7 @@ func (s *Session) adopt(l *life, link Link, can abilities) bool {
 func (s *Session) notOpened(l *life, err error) {
 	st := statusOf(l.ctx, err)
 	s.bury(l, err)
-	s.post(machine.Input{Kind: machine.OpenFailed, Epoch: l.epoch, Status: st, Rejected: s.rejects(err)})
+	s.post(machine.Input{Kind: machine.OpenFailed, Epoch: l.epoch(), Status: st, Rejected: s.rejects(err)})
 }
 
 // closeLink closes a link and everything else of its epoch, once.
@@ -166,7 +166,7 @@ func (s *Session) closeLink(l *life, leave bool) {
 	}
 	s.closeQuietly(l, l.link, leaver, func() {
 		s.bury(l, status.Left)
-		s.post(machine.Input{Kind: machine.CloseDone, Epoch: l.epoch})
+		s.post(machine.Input{Kind: machine.CloseDone, Epoch: l.epoch()})
 	})
 }
 
@@ -232,9 +232,9 @@ func (s *Session) ask(l *life, id uint64, q question) {
 		var panicked *observer.PanicError
 		switch {
 		case errors.As(err, &panicked):
-			s.post(machine.Input{Kind: machine.Reported, Epoch: l.epoch, Status: status.New(status.TaskFailed, err)})
+			s.post(machine.Input{Kind: machine.Reported, Epoch: l.epoch(), Status: status.New(status.TaskFailed, err)})
 		case errors.Is(err, errors.ErrUnsupported):
-			s.post(machine.Input{Kind: q.cannot, Epoch: l.epoch})
+			s.post(machine.Input{Kind: q.cannot, Epoch: l.epoch()})
 		}
 		if next := q.turns.next(); next != 0 && l.ctx.Err() == nil {
 			go s.ask(l, next, q) // on another goroutine: the call may have left this one
@@ -256,7 +256,7 @@ func (s *Session) update(ctx context.Context, cancel context.CancelFunc, l *life
 
 // doneInput reports how an operation on a link ended that ran under ctx.
 func (s *Session) doneInput(ctx context.Context, k machine.Kind, l *life, id uint64, err error) machine.Input {
-	in := machine.Input{Kind: k, Epoch: l.epoch, ID: id}
+	in := machine.Input{Kind: k, Epoch: l.epoch(), ID: id}
 	if in.Unsupported = errors.Is(err, errors.ErrUnsupported); !in.Unsupported {
 		in.Status = statusOf(ctx, err)
 	}

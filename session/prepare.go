@@ -164,7 +164,7 @@ func (s *Session) restoredInput(ctx context.Context, l *life, id uint64, err err
 	var u unprepared
 	if errors.As(err, &u) {
 		return machine.Input{
-			Kind: machine.Restored, Epoch: l.epoch, ID: id, Status: statusOf(ctx, err), Rejected: s.rejects(err),
+			Kind: machine.Restored, Epoch: l.epoch(), ID: id, Status: statusOf(ctx, err), Rejected: s.rejects(err),
 		}
 	}
 	in := s.doneInput(ctx, machine.Restored, l, id, err)
@@ -186,7 +186,7 @@ func (s *Session) resync(ctx context.Context, cancel context.CancelFunc, l *life
 	guard("Config.Resync", func() error {
 		return s.cfg.sources.resync(ctx, Resync{Link: l.link, Outage: *e.Outage})
 	}, func(err error) {
-		in := machine.Input{Kind: machine.Resynced, Epoch: l.epoch, ID: e.ID, Status: statusOf(ctx, err)}
+		in := machine.Input{Kind: machine.Resynced, Epoch: l.epoch(), ID: e.ID, Status: statusOf(ctx, err)}
 		cancel()
 		s.post(in)
 	})
