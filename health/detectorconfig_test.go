@@ -30,7 +30,11 @@ func TestDetectorConfigValidate(t *testing.T) {
 			ProbeFast: -1, ProbeTimeout: -1, Suspicion: -1, CleanFor: -1, LateTick: -1,
 		}, []string{"ProbeEvery", "ProbeFast", "ProbeTimeout", "Suspicion", "CleanFor", "LateTick"}},
 		"verdicts as early as suspicions": {DetectorConfig{
-			MediaSilence: standard.Suspicion, QuietMediaSilence: standard.Suspicion, SignalingSilence: -1, BothSilence: 1,
+			MediaSilence: standard.Suspicion, QuietMediaSilence: standard.Suspicion,
+			SignalingSilence: standard.Suspicion, BothSilence: standard.Suspicion,
+		}, []string{"MediaSilence", "QuietMediaSilence", "SignalingSilence", "BothSilence"}},
+		"verdicts earlier than suspicions": {DetectorConfig{
+			MediaSilence: standard.Suspicion - 1, QuietMediaSilence: standard.Suspicion / 2, SignalingSilence: -1, BothSilence: 1,
 		}, []string{"MediaSilence", "QuietMediaSilence", "SignalingSilence", "BothSilence"}},
 		"verdicts just after suspicions": {DetectorConfig{
 			MediaSilence: standard.Suspicion + 1, QuietMediaSilence: standard.Suspicion + 1,

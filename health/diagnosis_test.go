@@ -13,12 +13,17 @@ func TestDiagnosisString(t *testing.T) {
 	for want, d := range map[string]Diagnosis{
 		"media flows; signaling is not asked yet":                   {},
 		"media flows; signaling answered in 12 ms":                  {RTT: 12*time.Millisecond + 400*time.Microsecond, MediaSilence: 499 * time.Millisecond},
+		"media flows; signaling answered in less than 1 ms":         {RTT: time.Millisecond - 1},
+		"media flows; signaling answered in 1 ms":                   {RTT: time.Millisecond},
 		"media flows; signaling has not answered for 3.6 s":         {PingAge: 3620 * time.Millisecond, RTT: s},
 		"media flows; signaling cannot be asked":                    {SignalingUnknown: true, PingAge: s},
 		"no inbound media for 0.5 s; signaling is not asked yet":    {MediaSilence: 500 * time.Millisecond},
 		"no inbound media for 2.6 s; signaling answered in 1000 ms": {MediaSilence: 2600 * time.Millisecond, RTT: s, Unanswered: 1, UnansweredFor: 499 * time.Millisecond},
 		"no inbound media for 2.6 s (20 probes unanswered for 2.7 s); signaling has not answered for 2.0 s": {
 			MediaSilence: 2600 * time.Millisecond, Unanswered: 20, UnansweredFor: 2700 * time.Millisecond, PingAge: 2 * s,
+		},
+		"media comes in, but nothing is answered (5 probes unanswered for 0.5 s); signaling is not asked yet": {
+			MediaSilence: 499 * time.Millisecond, Unanswered: 5, UnansweredFor: 500 * time.Millisecond,
 		},
 		"media comes in, but nothing is answered (40 probes unanswered for 4.5 s); signaling cannot be asked": {
 			Unanswered: 40, UnansweredFor: 4500 * time.Millisecond, SignalingUnknown: true,
