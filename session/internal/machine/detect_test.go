@@ -638,6 +638,38 @@ func TestDetectorOff(t *testing.T) {
 	}
 }
 
+// TestDetectorAsksOnlyWhatItMay: whoever has switched the pings off, all of them or the
+// detector's, is not pinged by the detector, and no more is a link that cannot be.
+func TestDetectorAsksOnlyWhatItMay(t *testing.T) {
+	off := func(c *Config) { c.PingInterval = 0 }
+	idle := func(c *Config) { c.Health.Detector.PingIdle = -1 }
+	for name, c := range map[string]struct {
+		change           func(*Config)
+		able             Abilities
+		pinged, watching bool
+	}{
+		"both":                       {func(*Config) {}, askable, true, true},
+		"no pings":                   {off, askable, false, true},
+		"no pings, no probes":        {off, CanPing, false, false},
+		"none by the detector":       {idle, askable, false, true},
+		"none by it, and no probes":  {idle, CanPing, false, false},
+		"the link cannot be pinged":  {func(*Config) {}, CanProbe, false, true},
+		"it can be pinged, and only": {func(*Config) {}, CanPing, true, true},
+		"it can do nothing":          {func(*Config) {}, 0, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(detecting, c.change)
+			r.start()
+			r.opened(c.able)
+			r.count = [effectEnd]int{} // the first ping is not the detector's
+			r.pass(pingInterval/2, health.Both)
+			assert.Equal(t, c.watching, r.m.watching())
+			assert.Equal(t, c.pinged, r.count[Ping] > 0)
+			assert.Equal(t, c.able&CanProbe != 0, r.count[Probe] > 0)
+		})
+	}
+}
+
 // TestStopWhileWatched: Stop wins, says goodbye over a link that may be dead, and
 // nothing is asked or told after it but the end.
 func TestStopWhileWatched(t *testing.T) {
