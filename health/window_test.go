@@ -66,10 +66,18 @@ func TestWindowSumOrder(t *testing.T) {
 	assert.Equal(t, 1.0, w.Sum(3), "newest first")
 }
 
+// TestWindowClone: neither sees what is pushed to the other, not even when a whole turn
+// of the ring has written over every value.
 func TestWindowClone(t *testing.T) {
 	var w Window
+	empty := w.Clone()
 	w.Push(1)
+	assert.Zero(t, empty.Len())
 	c := w.Clone()
-	w.Push(2)
+	for range WindowSize {
+		w.Push(2)
+	}
 	assert.Equal(t, []float64{1}, list(&c))
+	empty.Push(3)
+	assert.Equal(t, []float64{3}, list(&empty))
 }
