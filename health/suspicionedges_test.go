@@ -233,3 +233,49 @@ func TestSignalingSilence(t *testing.T) {
 		assert.Equal(t, tt.want, d.signalingSilence(now), tt.name)
 	}
 }
+
+// TestPingDueAtTheEdge: a silence of media asks signaling when it raises the alert, and
+// once more when it is suspicious; a ping that was sent at that very time is that ping.
+func TestPingDueAtTheEdge(t *testing.T) {
+	limits := DetectorConfig{}.withDefaults()
+	const from = time.Minute
+	d := asked(true, true)
+	d.mediaFrom, d.answeredFrom = from, from
+	alert, suspicious := from+d.alertAfter(), from+d.suspiciousAfter()
+	for _, tt := range []struct {
+		sent, want time.Duration
+	}{
+		{alert - 1, alert}, {alert, suspicious}, {suspicious - 1, suspicious}, {suspicious, suspicious + limits.PingIdle},
+	} {
+		d.ping.sent = tt.sent
+		assert.Equal(t, tt.want, d.pingDue(), "sent at %s", tt.sent)
+	}
+}
+
+// TestQuietSilence: two and a half times the longest gap, if that is more than the setting.
+func TestQuietSilence(t *testing.T) {
+	d := NewDetector(DetectorConfig{QuietMediaSilence: 6 * time.Second})
+	for longest, want := range map[time.Duration]time.Duration{
+		0: 6 * time.Second, 2400 * ms: 6 * time.Second, 2400*ms + 2: 6*time.Second + 5, 4 * time.Second: 10 * time.Second,
+	} {
+		d.longest = longest
+		assert.Equal(t, want, d.quietSilence(), longest)
+	}
+}
+
+// TestDiagnoseTheEdgeOfASilence: a pong belongs to a silence if its ping was sent after
+// that had begun, on either way of media.
+func TestDiagnoseTheEdgeOfASilence(t *testing.T) {
+	const from = time.Minute
+	for _, tt := range []struct {
+		media, answer, later time.Duration
+		want                 time.Duration
+	}{
+		{0, 0, 0, 0}, {0, 0, 1, usual}, {0, time.Second, 1, usual}, {time.Second, 0, 1, usual}, {1, 1, 1, 0},
+	} {
+		d := asked(true, true)
+		d.mediaFrom, d.answeredFrom = from+tt.media, from+tt.answer
+		d.pong = question{sent: from + tt.later, rtt: usual}
+		assert.Equal(t, tt.want, d.Diagnose(2*from, 0).RTT, "%+v", tt)
+	}
+}
