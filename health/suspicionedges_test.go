@@ -24,9 +24,14 @@ func TestHealedNeedsWhatWasDead(t *testing.T) {
 		media, signaling time.Duration // after the verdict
 		want             bool
 	}{
-		{Media, -1, 0, false}, {Media, 0, -1, true},
-		{Signaling, 0, -1, false}, {Signaling, -1, 0, true},
-		{Both, -1, -1, false}, {Both, 0, -1, false}, {Both, -1, 0, false}, {Both, 0, 0, true},
+		{Media, -1, 0, false},
+		{Media, 0, -1, true},
+		{Signaling, 0, -1, false},
+		{Signaling, -1, 0, true},
+		{Both, -1, -1, false},
+		{Both, 0, -1, false},
+		{Both, -1, 0, false},
+		{Both, 0, 0, true},
 	} {
 		d := Detector{dead: tt.dead, deadAt: verdict, mediaFrom: verdict + tt.media, signalingFrom: verdict + tt.signaling}
 		assert.Equal(t, tt.want, d.healed(), "%+v", tt)
@@ -247,8 +252,11 @@ func TestPingDueAtTheEdge(t *testing.T) {
 	}{
 		{alert - 1, alert}, {alert, suspicious}, {suspicious - 1, suspicious}, {suspicious, suspicious + limits.PingIdle},
 	} {
-		d.ping.sent = tt.sent
+		d.ping = question{id: firstPing, sent: tt.sent}
 		assert.Equal(t, tt.want, d.pingDue(), "sent at %s", tt.sent)
+		assert.Zero(t, d.pingNow(tt.want-1), "sent at %s", tt.sent)
+		then := *d
+		assert.NotZero(t, then.pingNow(tt.want), "sent at %s", tt.sent)
 	}
 }
 
@@ -277,5 +285,72 @@ func TestDiagnoseTheEdgeOfASilence(t *testing.T) {
 		d.mediaFrom, d.answeredFrom = from+tt.media, from+tt.answer
 		d.pong = question{sent: from + tt.later, rtt: usual}
 		assert.Equal(t, tt.want, d.Diagnose(2*from, 0).RTT, "%+v", tt)
+	}
+}
+
+// TestBothSilenceOfThePath: half a round trip of the slower layer is added, up to what is
+// believed of a path.
+func TestBothSilenceOfThePath(t *testing.T) {
+	d := NewDetector(DetectorConfig{})
+	for _, tt := range []struct{ probe, ping, oneWay time.Duration }{
+		{0, 0, 0},
+		{200 * ms, 0, 100 * ms},
+		{200 * ms, 600 * ms, 300 * ms},
+		{2*longestWay - 2, 0, longestWay - 1},
+		{2 * longestWay, 0, longestWay},
+		{0, time.Hour, longestWay},
+	} {
+		d.path.probe, d.path.ping = tt.probe, tt.ping
+		assert.Equal(t, d.limits.bothSilence(0)+tt.oneWay, d.bothSilence(), "%+v", tt)
+	}
+}
+
+// TestBothDeadThoughBytesComeIn: that takes what they are worth longer.
+func TestBothDeadThoughBytesComeIn(t *testing.T) {
+	d := asked(true, true)
+	takes := d.bothSilence() + oneWayBenefit
+	assert.False(t, d.bothDead(silences{answer: takes - 1, ping: time.Hour}))
+	assert.True(t, d.bothDead(silences{answer: takes, ping: time.Hour}))
+}
+
+// TestSuspectTellsWhatIsNew: each layer once, and how long it all lasts from the beginning
+// of the first silence.
+func TestSuspectTellsWhatIsNew(t *testing.T) {
+	const began = time.Minute
+	d := asked(true, true)
+	d.mediaFrom, d.answeredFrom = began, began
+	d.ping = question{sent: began + time.Second, waiting: true}
+	suspect := func(now time.Duration) (s Step) {
+		d.suspect(now, &s)
+		return s
+	}
+	assert.Equal(t, Step{}, suspect(began+time.Second-1))
+	assert.Equal(t, Step{Suspected: Media}, suspect(began+time.Second))
+	assert.Equal(t, Step{}, suspect(began+2*time.Second-1))
+	assert.Equal(t, Step{Suspected: Signaling}, suspect(began+2*time.Second))
+	d.mediaFrom, d.answeredFrom = began+3*time.Second, began+3*time.Second
+	assert.Equal(t, Step{}, suspect(began+3*time.Second), "one of two")
+	assert.Equal(t, 3*time.Second, d.Suspicion(began+3*time.Second), "of what is over, too")
+	assert.Equal(t, Step{}, suspect(began+4*time.Second), "media again, but that was told")
+	d.mediaFrom, d.answeredFrom = began+4*time.Second, began+4*time.Second
+	d.ping.waiting = false
+	assert.Equal(t, Step{Cleared: true}, suspect(began+4*time.Second))
+	assert.Equal(t, Step{}, suspect(began+4*time.Second), "it is told once")
+}
+
+// TestSlowPongsAreLosses only where no probe tells what is lost, and once it is known what
+// is slow there.
+func TestSlowPongsAreLosses(t *testing.T) {
+	for _, tt := range []struct {
+		probes bool
+		usual  time.Duration
+		lost   bool
+	}{{false, 0, false}, {false, usual, true}, {true, usual, false}, {true, 0, false}} {
+		d := asked(true, tt.probes)
+		d.path.ping = tt.usual
+		d.ping = question{id: firstPing + 1, sent: 2 * time.Second, waiting: true}
+		_, ok := d.Pong(firstPing+1, 2*time.Second+slow(usual)+1)
+		assert.True(t, ok)
+		assert.Equal(t, tt.lost, d.path.loss > 0, "%+v", tt)
 	}
 }
