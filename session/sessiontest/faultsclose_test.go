@@ -23,7 +23,10 @@ var closeFaults = []fault{
 			}}
 		}
 	}},
-	{rule: "close-bounded", name: "a new link hangs", also: []string{"close-again", "close-context", "parity"}, build: func(b *broken) {
+	{rule: "close-bounded", name: "a new link hangs", also: []string{
+		"connect-result", "connect-cancelled-during", "connect-late", "connect-failed-goroutines", "connect-failed-silent", "connect-again",
+		"close-again", "close-context", "close-during-calls", "close-goroutines", "parity", "unsupported", "calls-cancelled", "calls-together",
+	}, build: func(b *broken) {
 		b.bend = closing(func(l *bent, ctx context.Context) error {
 			if len(b.Snapshot().Calls) == 1 && !b.vanished.Load() && b.alone(l.attempt) {
 				b.hang() // there was nothing but the attempt

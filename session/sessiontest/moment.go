@@ -99,7 +99,7 @@ func (t *trial) connectMoments() []moment {
 		t.cannot("Connect %v", o)
 	}
 	looks := ctx.looks.Load()
-	s.close()
+	s.shut()
 	return moments(o.took, looks)
 }
 
@@ -110,7 +110,7 @@ func (t *trial) interrupt(each func(i interrupted)) {
 	for _, m := range t.connectMoments() {
 		i := t.interruptAt(m)
 		each(i)
-		i.close()
+		i.shut()
 	}
 }
 

@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -165,13 +167,48 @@ func TestFailuresAreFailures(t *testing.T) {
 	for _, tt := range []struct {
 		rule string
 		rest string // how the others end
-	}{{"connect-opens", "SKIP"}, {"ping", "PASS"}} {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestProvoked$", "-test.v")
-		cmd.Env = append(os.Environ(), breakEnv+"="+tt.rule)
-		out, err := cmd.CombinedOutput()
-		require.Error(t, err)
-		assert.Contains(t, string(out), "--- FAIL: TestProvoked/"+tt.rule)
-		assert.Contains(t, string(out), "--- "+tt.rest+": TestProvoked/parity")
-		assert.Equal(t, 2, strings.Count(string(out), "--- FAIL"), "%s", out)
+	}{{"connect-opens", "SKIP"}, {"close-bounded", "SKIP"}, {"ping", "PASS"}} {
+		out := provoked(t, "TestProvoked", tt.rule)
+		assert.Contains(t, out, "--- FAIL: TestProvoked/"+tt.rule)
+		assert.Contains(t, out, "--- "+tt.rest+": TestProvoked/parity")
+		assert.Equal(t, 2, strings.Count(out, "--- FAIL"), "%s", out)
 	}
+}
+
+// provoked is the output of a test that fails on a broken transport.
+func provoked(t *testing.T, test, rule string) string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.v")
+	cmd.Env = append(os.Environ(), breakEnv+"="+rule)
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err, "%s", out)
+	return string(out)
+}
+
+// TestProvokedInRealTime is run by TestCloseThatNeverReturns.
+func TestProvokedInRealTime(t *testing.T) {
+	if os.Getenv(breakEnv) == "" {
+		t.Skip("run by TestCloseThatNeverReturns")
+	}
+	hangs := fault{build: func(b *broken) {
+		b.bend = closing(func(*bent, context.Context) error { b.hang(); return nil })
+	}}
+	TestTransport(t, func(tb testing.TB) Fixture {
+		f := hangs.fixture(tb)
+		f.Grace = 200 * time.Millisecond
+		return f
+	})
+}
+
+// TestCloseThatNeverReturns: in real time, where each wait for a Close counts, the rule
+// about it is what fails, and soon: one Close of it and one of connect-opens are all
+// that is waited for.
+func TestCloseThatNeverReturns(t *testing.T) {
+	began := time.Now()
+	out := provoked(t, "TestProvokedInRealTime", "close-bounded")
+	assert.Less(t, time.Since(began), 5*time.Second)
+	assert.Contains(t, out, `rule "close-bounded" is broken: Close of a link that has just opened has not returned after 25`)
+	assert.Contains(t, out, "--- PASS: TestProvokedInRealTime/connect-opens")
+	assert.Equal(t, len(transportRules)-2, strings.Count(out, `not tried, since rule "close-bounded" is broken`), "%s", out)
+	assert.Equal(t, 2, strings.Count(out, "--- FAIL"), "%s", out)
 }

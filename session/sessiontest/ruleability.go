@@ -118,7 +118,7 @@ func looksLike(l session.Link, names []string) string {
 func unsupported(t *trial) {
 	first := t.open()
 	all := first.every()
-	first.close()
+	first.shut()
 	var none []string
 	for _, c := range all {
 		s := t.open()
@@ -126,7 +126,7 @@ func unsupported(t *trial) {
 			none = append(none, c.name)
 			s.denies(c.name)
 		}
-		s.close()
+		s.shut()
 	}
 	if len(none) == 0 {
 		t.skip("the link supports all abilities that it has")
@@ -214,7 +214,7 @@ func (s *subject) answered(name string, ask func(context.Context, uint64) error,
 func callsCancelled(t *trial) {
 	first := t.open()
 	all := first.every()
-	first.close()
+	first.shut()
 	if len(all) == 0 {
 		t.skip("the link has no abilities")
 	}
@@ -233,6 +233,7 @@ func callsCancelled(t *trial) {
 			}
 			if o := s.close(); !o.returned {
 				t.breaks("after a call of %s, whose context had ended, Close %v", c.name, o)
+				return
 			}
 		}
 	}
@@ -241,7 +242,7 @@ func callsCancelled(t *trial) {
 func callsTogether(t *trial) {
 	first := t.open()
 	companies := len(first.companies())
-	first.close()
+	first.shut()
 	if companies == 0 {
 		t.skip("the link has no abilities")
 	}
@@ -255,7 +256,7 @@ func callsTogether(t *trial) {
 		if fault := s.harmed(before, losses); fault != "" && calls[0].name != "Leave" {
 			t.breaks("after %s at the same time %s", namesOfCalls(calls), fault)
 		}
-		s.close()
+		s.shut()
 	}
 }
 
@@ -341,6 +342,7 @@ func leave(t *trial) {
 	}
 	if o := s.close(); !o.returned {
 		t.breaks("after Leave, Close %v", o)
+		return
 	}
 	if t.Vanish == nil {
 		return

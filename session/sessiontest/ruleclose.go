@@ -14,12 +14,6 @@ const everything = health.Both
 // closeRules are about Close, and about what is left afterwards.
 var closeRules = []transportRule{
 	{
-		name:     "close-bounded",
-		contract: "Close returns within the close grace (Config.CloseGrace, at which its context ends)",
-		advice:   "close the connection without waiting for the other side, or wait in a select with ctx.Done()",
-		check:    closeBounded,
-	},
-	{
 		name:     "close-vanished",
 		contract: "Close returns within the close grace, also when the server has vanished and nothing is answered any more",
 		advice:   "bound the closing handshake by ctx, and close the connection below it at the end",
@@ -68,6 +62,7 @@ var closeRules = []transportRule{
 func closeBounded(t *trial) {
 	if o := t.open().close(); !o.returned {
 		t.breaks("Close of a link that has just opened %v", o)
+		return
 	}
 	s := t.open()
 	t.hush(never)
@@ -111,7 +106,7 @@ func closeAgain(t *trial) {
 }
 
 func closeContext(t *trial) {
-	t.open().close()
+	t.open().shut()
 	before := goroutines(t.bubble)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -133,21 +128,23 @@ func closeContext(t *trial) {
 func closeDuringCalls(t *trial) {
 	first := t.open()
 	companies := len(first.companies())
-	first.close()
+	first.shut()
 	if companies == 0 {
 		t.skip("the link has no abilities")
 	}
 	for n := range companies {
 		for _, pause := range []time.Duration{shortWhile, t.Quiet} {
 			s := t.open()
-			s.closeUnder(s.companies()[n], pause)
+			if !s.closeUnder(s.companies()[n], pause) {
+				return
+			}
 		}
 	}
 }
 
 // closeUnder closes the link while calls run, which have run for so long, and whose
-// contexts end just before.
-func (s *subject) closeUnder(calls []abilityCall, pause time.Duration) {
+// contexts end just before. It reports whether Close has returned.
+func (s *subject) closeUnder(calls []abilityCall, pause time.Duration) bool {
 	t := s.trial
 	ctx, cancel := context.WithCancel(context.Background())
 	var running []*call
@@ -158,12 +155,14 @@ func (s *subject) closeUnder(calls []abilityCall, pause time.Duration) {
 	cancel()
 	if o := s.close(); !o.returned {
 		t.breaks("while %s was running, its context ended, Close %v", namesOfCalls(calls), o)
+		return false
 	}
 	for i, c := range running {
 		if o := c.wait(slack(t.Grace)); !o.returned {
 			t.breaks("%s had not returned %v after the end of its context and Close", calls[i].name, t.Grace)
 		}
 	}
+	return true
 }
 
 func closeSilent(t *trial) {
@@ -188,12 +187,12 @@ func closeSilent(t *trial) {
 const cycles = 3
 
 func closeGoroutines(t *trial) {
-	t.open().close() // what a process starts only once is there now
+	t.open().shut() // what a process starts only once is there now
 	before := goroutines(t.bubble)
 	for range cycles {
 		s := t.open()
 		s.pulse(everything)
-		s.close()
+		s.shut()
 	}
 	if left := t.leaked(before); len(left) > 0 {
 		t.breaks("%d goroutines were left %v after %d links had been closed:%s",
@@ -207,7 +206,7 @@ func parity(t *trial) {
 		if !holds(t.Patience, func() bool { return t.Links() == 1 }) {
 			t.cannot("with one link open, Fixture.Links gives %d", t.Links())
 		}
-		s.close()
+		s.shut()
 		if !t.linksAre(0) {
 			t.breaks("%v after link %d was closed the server still has %d", t.Patience, n+1, t.Links())
 			return

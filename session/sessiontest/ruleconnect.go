@@ -7,14 +7,25 @@ import (
 	"strings"
 )
 
-// connectRules are about Connect.
-var connectRules = []transportRule{
+// basicRules are what all others take for granted: that a link opens, and that it
+// closes in time, without which every link that a rule opens would cost the grace.
+var basicRules = []transportRule{
 	{
 		name:     "connect-opens",
 		contract: "Connect opens one link and returns once media may flow, whatever Attempt.ViewOnly and NoTransforms say",
-		advice:   "make the fixture's server and its Attempt work; if it only takes long, raise Fixture.Patience",
+		advice:   "if it returns an error, make the fixture's server and its Attempt work; if it only takes long, raise Fixture.Patience; a panic or a missing link is to be mended in Connect",
 		check:    connectOpens,
 	},
+	{
+		name:     "close-bounded",
+		contract: "Close returns within the close grace (Config.CloseGrace, at which its context ends)",
+		advice:   "close the connection without waiting for the other side, or wait in a select with ctx.Done()",
+		check:    closeBounded,
+	},
+}
+
+// connectRules are about Connect once it works.
+var connectRules = []transportRule{
 	{
 		name:     "connect-result",
 		contract: "Connect returns either a link or an error, never both and never neither",
@@ -100,25 +111,30 @@ var connectRules = []transportRule{
 }
 
 func connectOpens(t *trial) {
-	for _, flags := range []string{"", "ViewOnly", "NoTransforms"} {
+	for _, flags := range []string{"", " with Attempt.ViewOnly", " with Attempt.NoTransforms"} {
 		a := t.attempt()
-		a.ViewOnly, a.NoTransforms = flags == "ViewOnly", flags == "NoTransforms"
+		a.ViewOnly, a.NoTransforms = strings.HasSuffix(flags, "ViewOnly"), strings.HasSuffix(flags, "NoTransforms")
 		ctx, cancel := context.WithCancel(context.Background())
 		s := t.connect(ctx, cancel, a)
 		if o := s.call.wait(t.Patience); !s.opened(o) {
-			t.breaks("Connect %s %v%s", flags, o, s.empty(o))
+			t.breaks("Connect%s %v%s", flags, o, s.empty(o))
 			return
 		}
-		s.close()
+		if !s.close().returned {
+			return // of which the next rule complains
+		}
 	}
 }
 
 // empty says what is missing where nothing has failed.
 func (s *subject) empty(o result) string {
-	if o.returned && o.err == nil && s.has() == nil {
-		return ", but there is no link"
+	switch {
+	case !o.returned || o.err != nil || s.has() != nil:
+		return ""
+	case s.hollow:
+		return ", but the link is a nil pointer in an interface"
 	}
-	return ""
+	return ", but there is no link"
 }
 
 func connectResult(t *trial) {
@@ -136,7 +152,7 @@ func connectResult(t *trial) {
 	}
 	s := t.begin()
 	judge("in peace", s, s.call.wait(t.Patience))
-	s.close()
+	s.shut()
 	t.interrupt(func(i interrupted) { judge("its context ended "+i.moment.String(), i.subject, i.result) })
 	if t.Refuse != nil {
 		t.Refuse()
@@ -178,7 +194,7 @@ func connectHungServer(t *trial) {
 		if !o.returned || len(t.Hang) > 1 && t.Heal == nil {
 			return
 		}
-		s.close()
+		s.shut()
 		if t.Heal != nil {
 			t.Heal()
 		}
@@ -193,7 +209,7 @@ func connectLate(t *trial) {
 			t.breaks("%v after a Connect had failed (%v), whose context ended %v, the server had %d links, where it had %d",
 				t.Patience, i.err, m, t.Links(), links)
 		}
-		i.close()
+		i.shut()
 	}
 }
 
@@ -221,7 +237,7 @@ func (t *trial) failing(list []moment) (failed []*subject) {
 		case i.err != nil:
 			failed = append(failed, i.subject)
 		}
-		i.close()
+		i.shut()
 	}
 	if t.Refuse != nil {
 		t.Refuse()
@@ -229,7 +245,7 @@ func (t *trial) failing(list []moment) (failed []*subject) {
 		if o := s.call.wait(t.Patience); o.returned && o.err != nil {
 			failed = append(failed, s)
 		}
-		s.close()
+		s.shut()
 	}
 	return failed
 }
@@ -306,7 +322,7 @@ func connectAttempt(t *trial) {
 			t.breaks("after Resume: %v", err)
 		}
 	}
-	s.close()
+	s.shut()
 	if !elsewhere {
 		return
 	}
@@ -336,7 +352,7 @@ func twoLinks(t *trial) {
 func ownReporter(t *trial) {
 	first := t.open()
 	first.pulse(everything)
-	first.close()
+	first.shut()
 	t.hush(never)
 	n := first.count()
 	second := t.open()

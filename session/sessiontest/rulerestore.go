@@ -106,7 +106,7 @@ func (s *subject) peaceful(c abilityCall) []moment {
 	case !o.returned || o.err != nil:
 		s.trial.cannot("%s %v", c.name, o)
 	}
-	s.close()
+	s.shut()
 	return moments(o.took, ctx.looks.Load())
 }
 
@@ -156,7 +156,7 @@ func resume(t *trial) {
 		if fault != "" {
 			t.breaks("%s, RestartMedia: %v, Resume %s", when, media, fault)
 		}
-		s.close()
+		s.shut()
 	}
 }
 
@@ -197,7 +197,10 @@ func resumeCancelled(t *trial) {
 	} else if fault := s.harmed(before, losses); fault != "" {
 		t.breaks("after calls of Resume whose contexts had ended, and one more, %s", fault)
 	}
-	s.close()
+	if o := s.close(); !o.returned {
+		t.breaks("after calls of Resume whose contexts had ended, Close %v", o)
+		return
+	}
 	for _, m := range list {
 		s := t.open()
 		s.cutShort(mustCalled(s, "Resume"), m)

@@ -98,6 +98,15 @@ func (s *subject) close() result {
 	return s.closeIn(ctx)
 }
 
+// shut closes the link where Close is not what the rule is about. It ends the rule if
+// the link does not close: each one that follows would cost the grace again.
+func (s *subject) shut() {
+	s.trial.tb.Helper()
+	if o := s.close(); !o.returned {
+		s.trial.cannot("Close %v: see rule close-bounded", o)
+	}
+}
+
 // closeIn closes the link under a context, and notes what was reported afterwards.
 func (s *subject) closeIn(ctx context.Context) result {
 	s.closed = true

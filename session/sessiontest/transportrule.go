@@ -33,9 +33,9 @@ var (
 	needsUsed   = hook{"Used", func(f *Fixture) bool { return f.Used != nil }}
 )
 
-// transportRules are in the order in which they are tried; the first one is what all
-// others take for granted.
-var transportRules = slices.Concat(connectRules, closeRules, abilityRules, restoreRules, serverRules, sessionRules)
+// transportRules are in the order in which they are tried. If one of the basicRules,
+// with which they begin, is broken none of the others is.
+var transportRules = slices.Concat(basicRules, connectRules, closeRules, abilityRules, restoreRules, serverRules, sessionRules)
 
 // try holds one fixture against the rule.
 func (r *transportRule) try(tb testing.TB, factory func(testing.TB) Fixture, bubble bool) {
@@ -78,6 +78,6 @@ func (r *transportRule) nothingLeft(tb testing.TB) {
 	t := &trial{Fixture: Fixture{}.effective(true), bubble: true}
 	if left := t.leaked(nil); len(left) > 0 {
 		tb.Errorf("after rule %q, when everything was closed and cleaned up, %d goroutines are left, with which a bubble cannot end; "+
-			"see what the rules connect-failed-goroutines and close-goroutines ask for:%s", r.name, len(left), stacks(left))
+			"see what the rules close-bounded, connect-failed-goroutines and close-goroutines ask for:%s", r.name, len(left), stacks(left))
 	}
 }
