@@ -94,6 +94,10 @@
 // that connects, recovers and stops. TestTransportInBubble does so in fake time, and
 // then the waits cost nothing.
 //
+// What it cannot tell without Fixture.Hang: a Connect that takes little time and never
+// looks at its context opens a link when that has ended, which Connect may. Give a Hang
+// if there is any step in which the server can fall silent.
+//
 // The link of a real client needs little for it. See dialer_test.go of this package for
 // a transport over TCP, and in the examples conformance_test.go of call for one over
 // WebRTC and a WebSocket.

@@ -41,7 +41,9 @@ type Fixture struct {
 	// Refuse makes the server refuse whoever wants to join from now on.
 	Refuse func()
 	// Hang lists by name the steps of joining in which the server can fall silent, and
-	// makes it do so for everyone who joins from now on. More than one takes Heal.
+	// makes it do so for everyone who joins from now on. More than one takes Heal. Without
+	// it a Connect that ignores its context, but takes no longer than Grace, is not
+	// found out: the rule "connect-cancelled-during" is skipped then, and says so.
 	Hang map[string]func()
 	// Forget makes the server forget the sessions of the links that are open, so that
 	// none can be resumed.
