@@ -44,12 +44,12 @@ func grouped(v float64) string {
 
 func count(n int) string { return grouped(float64(n)) }
 
-// plural is a number of things.
-func plural(n int, thing string) string {
+// clients is a number of them.
+func clients(n int) string {
 	if n == 1 {
-		return "1 " + thing
+		return "1 client"
 	}
-	return count(n) + " " + thing + "s"
+	return count(n) + " clients"
 }
 
 // writeAligned writes rows of cells. The columns are flush left or right as align says

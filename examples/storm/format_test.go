@@ -15,8 +15,8 @@ func TestGrouped(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 12: "12", 999: "999", 1000: "1,000", 1234567: "1,234,567", 0.5: "0.5", 2500.25: "2,500.25", -1000: "-1,000", -100: "-100"} {
 		assert.Equal(t, want, grouped(v))
 	}
-	assert.Equal(t, "1 client", plural(1, "client"))
-	assert.Equal(t, "1,000 clients", plural(1000, "client"))
+	assert.Equal(t, "1 client", clients(1))
+	assert.Equal(t, "1,000 clients", clients(1000))
 }
 
 func TestTimes(t *testing.T) {
@@ -30,6 +30,14 @@ func TestTimes(t *testing.T) {
 func TestPercent(t *testing.T) {
 	for share, want := range map[float64]string{0: "0 %", 0.0001: "< 0.1 %", 0.5: "50 %", 0.123: "12.3 %", 0.9999: "> 99.9 %", 1: "100 %"} {
 		assert.Equal(t, want, percent(share))
+	}
+}
+
+func TestPerSecond(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 0.04: "< 0.1", 0.25: "0.2", 0.4: "0.4", 1: "1", 9.6: "9.6", 9.96: "10", 10.4: "10", 1999.5: "2,000",
+	} {
+		assert.Equal(t, want, perSecond(v))
 	}
 }
 

@@ -63,7 +63,7 @@ func (r report) legend() (entries []entry) {
 	if r.Storm.meanwhile() {
 		name = "capacity"
 	}
-	add(name, fmt.Sprintf("%s joins a second", grouped(r.Storm.Capacity)), guide)
+	add(name, r.Storm.rate(), guide)
 	if len(entries)*entryHeight > rateFoot-shareTop {
 		for i := range entries {
 			entries[i].Y, entries[i].Remark = shareTop+6+i*entryTight, ""

@@ -4,7 +4,8 @@
 //
 //	go run -C examples ./storm                      # 100,000 clients: under a minute on 2 cores, 1 GiB
 //	go run -C examples ./storm -clients 10000       # the same in small
-//	go run -C examples ./storm -kind crash -outage 5s -overload ticket
+//	go run -C examples ./storm -kind crash -outage 5s -overload retry-after
+//	go run -C examples ./storm -kind offline-told -clients 1
 //	go run -C examples ./storm -policy ours,nats.go -svg storm.svg
 //	go run -C examples ./storm -policy all -clients 10000
 //
@@ -38,8 +39,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
+
+	"github.com/holdfast-go/holdfast/examples/internal/standing"
 )
 
 func main() {
@@ -76,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := o.writable(); err != nil {
+	if err := o.place(); err != nil {
 		return err
 	}
 	r, err := simulate(ctx, o.storm, chosen, newProgress(stderr))
@@ -117,21 +119,35 @@ func (o options) write(stdout, stderr io.Writer, r report) error {
 	return err
 }
 
-// writable makes the path of the picture an absolute one, and says before the long work
-// if there is no place for it.
-func (o *options) writable() error {
+// place finds the place of the picture where the user stands, and says before the long
+// work if it cannot be written there.
+func (o *options) place() (err error) {
 	if o.svg == "" {
 		return nil
 	}
-	path, err := filepath.Abs(o.svg)
-	if err != nil {
-		return err
+	if o.svg, err = standing.Path(o.svg); err == nil {
+		err = writable(o.svg)
 	}
-	o.svg = path
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot write the picture: %w", err)
 	}
 	return nil
+}
+
+// writable tries to open a file for writing. One that is there stays as it is, and none
+// is left that was not.
+func writable(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err == nil {
+		return errors.Join(f.Close(), os.Remove(path))
+	}
+	if errors.Is(err, os.ErrExist) {
+		f, err = os.OpenFile(path, os.O_WRONLY, 0)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func (o options) writeReport(w io.Writer, r report) error {

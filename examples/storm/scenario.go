@@ -10,24 +10,35 @@ import (
 
 // storm is what is simulated. Durations are written in nanoseconds.
 type storm struct {
-	Clients    int           `json:"clients"`
-	Capacity   float64       `json:"capacity"`
-	Outage     time.Duration `json:"outage"`
-	For        time.Duration `json:"for"`
-	Seed       uint64        `json:"seed"`
-	Kind       string        `json:"kind"`
-	Overload   string        `json:"overload"`
-	RetryAfter time.Duration `json:"retryAfter"`
+	Clients  int           `json:"clients"`
+	Capacity float64       `json:"capacity"`
+	Outage   time.Duration `json:"outage"`
+	For      time.Duration `json:"for"`
+	Seed     uint64        `json:"seed"`
+	Kind     string        `json:"kind"`
+	Overload string        `json:"overload"`
+	// RetryAfter is 0 unless the server says the same to everyone.
+	RetryAfter time.Duration `json:"retryAfter,omitempty"`
 }
 
 // calm is how long nothing happens at first.
 const calm = 5 * time.Second
 
+// What the simulator takes.
+const (
+	mostClients  = 10_000_000
+	mostCapacity = 1e9
+	longest      = 7 * 24 * time.Hour
+)
+
+// sameForAll is the overload that uses storm.RetryAfter.
+const sameForAll = "same-retry-after"
+
 // kind is something that happens to a server.
 type kind struct {
 	name, what string
-	// story follows "100,000 clients", with the length of the outage, and comes before
-	// "2,000 joins a second".
+	// story follows "100,000 clients", or "1 client", with the length of the outage, and
+	// comes before "2,000 joins a second".
 	story string
 	mark  string // for the time of the fault
 	fault func(length time.Duration) sim.Fault
@@ -40,32 +51,36 @@ func (k kind) names() (name, what string) { return k.name, k.what }
 var kinds = []kind{
 	{
 		name: "restart", mark: "outage", what: "the server closes all connections with 1012",
-		story: "lose their server, which closes with 1012 and is gone for %s; then it takes",
+		story: "whose server closes with 1012 and is gone for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Restart{At: calm, For: length} },
 	}, {
 		name: "crash", mark: "outage", what: "connections break without a word",
-		story: "lose their server, which crashes and is gone for %s; then it takes",
+		story: "whose server crashes and is gone for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Outage{At: calm, For: length} },
 	}, {
 		name: "proxied", mark: "outage", what: "the same, behind a proxy that answers 502 meanwhile",
-		story: "lose their server, which crashes behind a proxy and is gone for %s; then it takes",
+		story: "whose server crashes behind a proxy and is gone for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Outage{At: calm, For: length, Answer: 502} },
 	}, {
 		name: "powercut", mark: "outage", what: "the whole machine is gone: nobody is told, and nothing answers",
-		story: "lose their server with its machine, of which nobody is told, for %s; then it takes",
+		story: "whose server is gone with its machine, of which nobody is told, for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Outage{At: calm, For: length, Silent: true} },
 	}, {
 		name: "blackhole", mark: "silence", what: "nothing gets through, and nobody is told",
-		story: "hear nothing from their server for %s; then it takes",
+		story: "whose server is not heard of for %s; then it takes",
 		fault: func(length time.Duration) sim.Fault { return sim.BlackHole{At: calm, For: length} },
 	}, {
 		name: "drain", mark: "draining", what: "the server tells its clients one by one to go away (1001), and takes them again",
-		story: "are told one by one to go away and come back, within %s; the server takes", meanwhile: true,
+		story: "told one by one to go away and come back, within %s; the server takes", meanwhile: true,
 		fault: func(length time.Duration) sim.Fault { return sim.Drain{At: calm, For: length} },
 	}, {
 		name: "offline", mark: "offline", what: "the network of all clients goes away",
-		story: "lose their own network for %s; their server takes",
+		story: "whose own network is gone for %s; the server takes",
 		fault: func(length time.Duration) sim.Fault { return sim.Offline{At: calm, For: length} },
+	}, {
+		name: "offline-told", mark: "offline", what: "the same, and their systems tell them when it goes and comes",
+		story: "whose own network is gone for %s and says so; the server takes",
+		fault: func(length time.Duration) sim.Fault { return sim.Offline{At: calm, For: length, Hints: true} },
 	},
 }
 
@@ -81,12 +96,13 @@ func (o overload) names() (name, what string) { return o.name, o.what }
 var overloads = []overload{
 	{"refuse", "refuse it with 503", "refuses more with 503", func(*sim.Server, storm) {}},
 	{
-		"retry-after", "refuse it with the same Retry-After for everyone", "refuses more, with Retry-After",
-		func(s *sim.Server, o storm) { s.RetryAfter.Constant = o.RetryAfter },
+		"retry-after", "refuse it, say with Retry-After when there is room after all who wait, and keep that place",
+		"refuses more, telling each client when there is room",
+		func(s *sim.Server, _ storm) { s.RetryAfter.Ticket = true },
 	},
 	{
-		"ticket", "refuse it and say when there will be room", "refuses more, telling each client when there is room",
-		func(s *sim.Server, _ storm) { s.RetryAfter.Ticket = true },
+		sameForAll, "refuse it with the same Retry-After for everyone", "refuses more, with Retry-After",
+		func(s *sim.Server, o storm) { s.RetryAfter.Constant = o.RetryAfter },
 	},
 	{"drop", "do not answer", "does not answer more", func(s *sim.Server, _ storm) { s.Overload = sim.Drop }},
 }
@@ -94,34 +110,51 @@ var overloads = []overload{
 func (s *storm) validate() error {
 	_, wrongKind := pick("kind", kinds, s.Kind)
 	_, wrongOverload := pick("overload", overloads, s.Overload)
-	errs := []error{wrongKind, wrongOverload}
-	if s.Clients < 1 {
-		errs = append(errs, fmt.Errorf("-clients is %d: it must be positive", s.Clients))
+	errs := []error{wrongKind, wrongOverload, s.validateTimes()}
+	if s.Clients < 1 || s.Clients > mostClients {
+		errs = append(errs, fmt.Errorf("-clients is %d: it must be from 1 to %d", s.Clients, mostClients))
 	}
-	if s.Capacity != 0 && !(s.Capacity >= 0.1) {
-		errs = append(errs, fmt.Errorf("-capacity is %v: it must be at least 0.1, or 0 for the default", s.Capacity))
+	if s.Capacity != 0 && !(s.Capacity >= 0.1 && s.Capacity <= mostCapacity) {
+		errs = append(errs, fmt.Errorf("-capacity is %v: it must be from 0.1 to %v, or 0 for the default", s.Capacity, mostCapacity))
 	}
-	if s.Outage <= 0 {
-		errs = append(errs, fmt.Errorf("-outage is %s: it must be positive", s.Outage))
-	}
-	if s.For != 0 && s.For < calm+s.Outage {
-		errs = append(errs, fmt.Errorf("-for is %s: it must be at least %s, for the outage and the %s before, or 0 for the default",
-			s.For, calm+s.Outage, calm))
-	}
-	if s.RetryAfter <= 0 {
-		errs = append(errs, fmt.Errorf("-retry-after is %s: it must be positive", s.RetryAfter))
+	switch {
+	case s.RetryAfter < 0:
+		errs = append(errs, fmt.Errorf("-retry-after is %s: it must be positive, or 0 for the default", s.RetryAfter))
+	case s.RetryAfter > 0 && s.Overload != sameForAll:
+		errs = append(errs, fmt.Errorf("-retry-after is for -overload %s, it has no effect with -overload %s", sameForAll, s.Overload))
 	}
 	return errors.Join(errs...)
+}
+
+// validateTimes leaves an hour after the longest outage.
+func (s *storm) validateTimes() error {
+	if most := longest - time.Hour; s.Outage <= 0 || s.Outage > most {
+		return fmt.Errorf("-outage is %s: it must be positive, and at most %s", s.Outage, most)
+	}
+	if least := calm + s.Outage; s.For != 0 && (s.For < least || s.For > longest) {
+		return fmt.Errorf("-for is %s: it must be from %s, for the outage and the %s before, to %s, or 0 for the default",
+			s.For, least, calm, longest)
+	}
+	return nil
 }
 
 // fill sets the defaults that depend on something else.
 func (s *storm) fill() {
 	if s.Capacity == 0 {
-		s.Capacity = float64(s.Clients) / 50
+		s.Capacity = max(float64(s.Clients)/50, 1)
 	}
 	if s.For == 0 {
-		s.For = (calm + s.Outage + min(3*s.serving(), time.Hour) + time.Second - 1).Truncate(time.Second)
+		s.For = min((calm + s.Outage + s.aftermath() + time.Second - 1).Truncate(time.Second), longest)
 	}
+	if s.RetryAfter == 0 && s.Overload == sameForAll {
+		s.RetryAfter = 10 * time.Second
+	}
+}
+
+// aftermath is for how long it is worth watching once the server is back: three times
+// what it needs for all. However fast it is, clients wait in proportion to the outage.
+func (s *storm) aftermath() time.Duration {
+	return max(min(3*s.serving(), time.Hour), s.Outage, time.Minute)
 }
 
 // serving is how long the server needs for all clients.
@@ -152,12 +185,20 @@ func (s *storm) scenario() (sim.Scenario, error) {
 func (s *storm) String() string {
 	k, _ := pick("kind", kinds, s.Kind)
 	o, _ := pick("overload", overloads, s.Overload)
-	text := fmt.Sprintf("%s clients %s %s joins a second and %s", grouped(float64(s.Clients)),
-		fmt.Sprintf(k.story, seconds(s.Outage)), grouped(s.Capacity), o.story)
-	if o.name == "retry-after" {
+	text := fmt.Sprintf("%s, %s %s and %s", clients(s.Clients),
+		fmt.Sprintf(k.story, seconds(s.Outage)), s.rate(), o.story)
+	if o.name == sameForAll {
 		text += ": " + seconds(s.RetryAfter)
 	}
 	return text
+}
+
+// rate is the capacity in words.
+func (s *storm) rate() string {
+	if s.Capacity == 1 {
+		return "1 join a second"
+	}
+	return grouped(s.Capacity) + " joins a second"
 }
 
 // ideal is when all that were hit would be back if the server were never idle

@@ -59,11 +59,11 @@ func TestOverloads(t *testing.T) {
 		assert.Contains(t, r.Storm.String(), o.story)
 	}
 	for args, want := range map[string]sim.RetryAfter{
-		"refuse":                       {},
-		"drop":                         {},
-		"retry-after":                  {Constant: 10 * time.Second},
-		"retry-after -retry-after 20s": {Constant: 20 * time.Second},
-		"ticket -retry-after 20s":      {Ticket: true},
+		"refuse":                            {},
+		"drop":                              {},
+		"retry-after":                       {Ticket: true},
+		"same-retry-after":                  {Constant: 10 * time.Second},
+		"same-retry-after -retry-after 20s": {Constant: 20 * time.Second},
 	} {
 		o, _, err := parsed(append([]string{"-overload"}, strings.Fields(args)...)...)
 		require.NoError(t, err)
@@ -75,12 +75,34 @@ func TestOverloads(t *testing.T) {
 
 func TestStory(t *testing.T) {
 	for _, tt := range []struct{ kind, overload, want string }{
-		{"restart", "refuse", "1,000,000 clients lose their server, which closes with 1012 and is gone for 10 s; then it takes 20,000 joins a second and refuses more with 503"},
-		{"drain", "drop", "1,000,000 clients are told one by one to go away and come back, within 10 s; the server takes 20,000 joins a second and does not answer more"},
-		{"offline", "retry-after", "1,000,000 clients lose their own network for 10 s; their server takes 20,000 joins a second and refuses more, with Retry-After: 10 s"},
+		{"restart", "refuse", "1,000,000 clients, whose server closes with 1012 and is gone for 10 s; then it takes 20,000 joins a second and refuses more with 503"},
+		{"drain", "drop", "1,000,000 clients, told one by one to go away and come back, within 10 s; the server takes 20,000 joins a second and does not answer more"},
+		{"offline", "same-retry-after", "1,000,000 clients, whose own network is gone for 10 s; the server takes 20,000 joins a second and refuses more, with Retry-After: 10 s"},
 	} {
 		o, _, err := parsed("-clients", "1000000", "-outage", "10s", "-kind", tt.kind, "-overload", tt.overload)
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, o.storm.String())
 	}
+	o, _, err := parsed("-clients", "1", "-overload", "retry-after")
+	require.NoError(t, err)
+	assert.Equal(t, "1 client, whose server closes with 1012 and is gone for 30 s; then it takes 1 join a second "+
+		"and refuses more, telling each client when there is room", o.storm.String())
+}
+
+// TestToldOfItsNetwork: a client that is alone, and hears when its own network is back,
+// is connected within 2 s, join and all; one that does not hear takes longer.
+func TestToldOfItsNetwork(t *testing.T) {
+	const outage = 30 * time.Second
+	back := func(kind, seed string) time.Duration {
+		r := played(t, "-clients", "1", "-kind", kind, "-outage", outage.String(), "-seed", seed)
+		return r.Results[0].Fleet.Summary.Back100
+	}
+	var untold time.Duration
+	for _, seed := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"} {
+		told := back("offline-told", seed)
+		assert.Greater(t, told, outage, seed)
+		assert.Less(t, told, outage+2*time.Second, seed)
+		untold = max(untold, back("offline", seed))
+	}
+	assert.Greater(t, untold, outage+2*time.Second)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func (r report) course(x result) [][]string {
 // moment is a row of the course: the attempts are the mean of the time that ends with
 // it.
 func (r report) moment(x result, p sim.Point, at time.Duration, sum sim.Attempts, length time.Duration) []string {
-	rate := func(n int) string { return grouped(float64(int(float64(n)/length.Seconds() + 0.5))) }
+	rate := func(n int) string { return perSecond(float64(n) / length.Seconds()) }
 	share := float64(p.Connected) / float64(x.Fleet.Clients)
 	mark := ""
 	if k, _ := pick("kind", kinds, r.Storm.Kind); at >= 0 && at < x.Fleet.Summary.Outage {
@@ -59,6 +60,17 @@ func (r report) moment(x result, p sim.Point, at time.Duration, sum sim.Attempts
 		seconds(at), percent(share), bar(share), rate(sum.Total()), rate(sum.Accepted + sum.Forgotten),
 		rate(sum.Refused + sum.Unanswered), rate(sum.Unreachable + sum.Lost), mark,
 	}
+}
+
+// perSecond is a rate with two figures at least, and 0 only if there was nothing.
+func perSecond(v float64) string {
+	switch {
+	case v > 0 && v < 0.1:
+		return "< 0.1"
+	case v < 9.95 && v != math.Trunc(v):
+		return fmt.Sprintf("%.1f", v)
+	}
+	return grouped(math.Round(v))
 }
 
 func add(sum *sim.Attempts, a sim.Attempts) {
@@ -116,7 +128,7 @@ func bar(share float64) string {
 func (r report) outcome(x result) [][]string {
 	s, over := x.Fleet.Summary, seconds(r.Storm.For-x.Fleet.Summary.Begin)
 	rows := [][]string{
-		{"ideal", tenths(x.Ideal), fmt.Sprintf("%s clients hit, at %s a second", count(s.Hit), grouped(r.Storm.Capacity))},
+		{"ideal", tenths(x.Ideal), fmt.Sprintf("%s hit, at %s a second", clients(s.Hit), grouped(r.Storm.Capacity))},
 		{"50 % back after", tenths(s.Back50), ""},
 		{"90 % back after", tenths(s.Back90), ""},
 		{"99 % back after", tenths(s.Back99), ""},
@@ -131,7 +143,7 @@ func (r report) outcome(x result) [][]string {
 		rows[3][2] = fmt.Sprintf("%.3f × ideal", v)
 	}
 	if n := x.out(); n > 0 {
-		rows[4][2] = fmt.Sprintf("%s not back after %s", plural(n, "client"), over)
+		rows[4][2] = fmt.Sprintf("%s not back after %s", clients(n), over)
 	}
 	return append(rows, recoveries(s.Recoveries)...)
 }
