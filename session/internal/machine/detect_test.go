@@ -670,6 +670,17 @@ func TestDetectorAsksOnlyWhatItMay(t *testing.T) {
 	}
 }
 
+// TestSleepAtTheEdge: the jump between the clocks that is taken for a sleep by the
+// session is one for the detector, too, and none is a nanosecond less.
+func TestSleepAtTheEdge(t *testing.T) {
+	for jump, paused := range map[time.Duration]uint32{sleepJump - 1: 0, sleepJump: 1} {
+		r := calmed(askable)
+		r.sleep(jump, 0)
+		r.do(Input{Kind: Tick})
+		assert.Equal(t, paused, r.m.Snapshot().Liveness.Paused, jump)
+	}
+}
+
 // TestStopWhileWatched: Stop wins, says goodbye over a link that may be dead, and
 // nothing is asked or told after it but the end.
 func TestStopWhileWatched(t *testing.T) {

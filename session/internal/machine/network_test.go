@@ -185,6 +185,13 @@ func TestHintShortens(t *testing.T) {
 		r.hint(h)
 		now, _ := r.m.timers.at(tRetry)
 		assert.Equal(t, due, now, string(h))
+
+		r = kept(0)
+		r.directed(status.Directive{Endpoint: "elsewhere"})
+		due, _ = r.m.timers.at(tRetry)
+		r.hint(h)
+		now, _ = r.m.timers.at(tRetry)
+		assert.Less(t, now, due, "%s: the server has not asked for time", h)
 	}
 }
 
@@ -468,4 +475,11 @@ func TestSnapshotNextAttempt(t *testing.T) {
 	assert.True(t, r.m.Snapshot().NextAttempt.IsZero(), "the limiter knows")
 	r.admit()
 	assert.True(t, r.m.Snapshot().NextAttempt.IsZero(), "it runs")
+
+	r = waitingFor(time.Second, budget(time.Minute), down(10*time.Minute))
+	r.hint(observer.NetworkDown)
+	r.tick()
+	require.True(t, r.m.retryDue)
+	require.True(t, r.m.timers.armed(tRetry), "for the end of the budget")
+	assert.True(t, r.m.Snapshot().NextAttempt.IsZero(), "it comes with the network")
 }
