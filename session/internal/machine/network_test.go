@@ -186,12 +186,14 @@ func TestHintShortens(t *testing.T) {
 		now, _ := r.m.timers.at(tRetry)
 		assert.Equal(t, due, now, string(h))
 
-		r = kept(0)
-		r.directed(status.Directive{Endpoint: "elsewhere"})
-		due, _ = r.m.timers.at(tRetry)
-		r.hint(h)
-		now, _ = r.m.timers.at(tRetry)
-		assert.Less(t, now, due, "%s: the server has not asked for time", h)
+		for ask, most := range map[time.Duration]time.Duration{0: time.Minute, 20 * time.Second: 0} {
+			r = kept(0, func(c *Config) { c.Policy.MaxRetryAfter = most })
+			r.directed(status.Directive{RetryAfter: ask})
+			due, _ = r.m.timers.at(tRetry)
+			r.hint(h)
+			now, _ = r.m.timers.at(tRetry)
+			assert.Less(t, now, due, "%s: the server has not asked for time, or is not given any", h)
+		}
 	}
 }
 
