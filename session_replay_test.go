@@ -157,6 +157,11 @@ func TestReplayOfDamage(t *testing.T) {
 }
 
 func TestReplayErrors(t *testing.T) {
+	const (
+		noRecording = `line 1: this is no recording: it must begin with a line that has "holdfast"`
+		// newForm is of a version that has nothing else in common with this one.
+		newForm = `{"session":{"id":1},"library":["v9"],"at":"now","input":[],"answers":{},"effects":7,"gap":"none","holdfast":"recording","version":2}` + "\n"
+	)
 	recording := recordingOf(t, false)
 	all := lines(recording)
 	ring := lines(recordingOf(t, true))
@@ -167,11 +172,19 @@ func TestReplayErrors(t *testing.T) {
 		return strings.Join(l, "")
 	}
 	for name, tt := range map[string]struct{ text, want string }{
-		"another file":             {"hello\n", "line 1: the line is damaged"},
-		"another JSON":             {"{}\n", `line 1: this is no recording: it must begin with a line that has "holdfast"`},
+		"another file":             {"hello\n", noRecording},
+		"a word":                   {"hello", noRecording},
+		"a list":                   {"[1]\n", noRecording},
+		"JSON of many lines":       {"{\n  \"a\": 1\n}\n", noRecording},
+		"binary data":              {"\x1f\x8b\x08\n\x00", noRecording},
+		"a damaged first line":     {edit(all, 1, `"version":1`, `"version":1x`), "line 1: the line is damaged: invalid character 'x'"},
+		"another form":             {edit(all, 1, `"session":"short"`, `"session":{"name":"short"}`), "line 1: the line is damaged: json: cannot unmarshal object"},
+		"another JSON":             {"{}\n", noRecording},
 		"another kind":             {`{"holdfast":"cookbook"}`, `line 1: this is no recording but a "cookbook"`},
 		"blank lines":              {"\n\n  \n", "line 1: there is no recording"},
 		"a newer version":          {edit(all, 1, `"version":1`, `"version":2`), "line 1: the recording has version 2 of the format, this library reads up to 1: use a newer one"},
+		"a newer form":             {newForm, "line 1: the recording has version 2 of the format, this library reads up to 1: use a newer one"},
+		"a newer form behind it":   {string(recording) + newForm, fmt.Sprintf("line %d: the recording has version 2 of the format", len(all)+1)},
 		"no version":               {edit(all, 1, `"version":1`, `"version":0`), "line 1: there is no version 0"},
 		"a field too much":         {edit(all, 1, `"config":{`, `"config":{"Future":1,`), `line 1: the config cannot be used: Config has no field "Future"`},
 		"a config that is refused": {edit(all, 1, `"ConnectTimeout":15000000000`, `"ConnectTimeout":-1`), "line 1: the config cannot be used: ConnectTimeout is -1ns"},
@@ -193,6 +206,31 @@ func TestReplayErrors(t *testing.T) {
 			assert.ErrorIs(t, err, os.ErrClosed)
 		}
 	}
+}
+
+// Without a reader there is no recording, which is said and does not panic.
+func TestReplayOfNothing(t *testing.T) {
+	n := 0
+	for step, err := range session.Replay(nil) {
+		n++
+		var broken *session.RecordingError
+		require.ErrorAs(t, err, &broken)
+		assert.EqualError(t, err, "session: replay: line 1: there is no recording: Replay was given a nil io.Reader")
+		assert.Equal(t, session.Step{Line: 1}, step)
+	}
+	assert.Equal(t, 1, n)
+}
+
+// A line is not taken for the first of a recording because a text in it reads like
+// what that begins with.
+func TestReplayOfATextLikeTheFormat(t *testing.T) {
+	all := string(recordingOf(t, false))
+	require.Contains(t, all, `"cause":"reset by peer"`)
+	all = strings.Replace(all, `"cause":"reset by peer"`, `"cause":"holdfast"`, 1)
+	var differs *session.DifferenceError
+	r := replay([]byte(all))
+	require.ErrorAs(t, r.err, &differs, "of which the cause is another one, but which is read")
+	assert.Equal(t, 1, r.recordings)
 }
 
 // What differs is told with its line, what was expected and what was got; the replay

@@ -26,12 +26,17 @@ const (
 	maxLine = 1 << 20
 )
 
-// headerLine is the first line of a recording.
-type headerLine struct {
+// formatLine is what the first line of a recording has in every version of the format.
+type formatLine struct {
 	Holdfast string `json:"holdfast"` // formatName
 	Version  int    `json:"version"`
-	Library  string `json:"library,omitempty"` // the version of this module
-	Go       string `json:"go"`
+}
+
+// headerLine is the first line of a recording.
+type headerLine struct {
+	formatLine
+	Library string `json:"library,omitempty"` // the version of this module
+	Go      string `json:"go"`
 	// State is the layout of checkpoints.
 	State      string          `json:"state"`
 	Session    string          `json:"session,omitempty"`
@@ -87,7 +92,7 @@ func header(cfg *machine.Config, hide image.Scrub, ring bool) ([]byte, error) {
 		return nil, err
 	}
 	return jsonLine(headerLine{
-		Holdfast: formatName, Version: formatVersion, Library: library(), Go: runtime.Version(),
+		formatLine: formatLine{formatName, formatVersion}, Library: library(), Go: runtime.Version(),
 		State: machine.Layout(), Session: cfg.Session, Ring: ring, Config: data,
 		OwnBackOff: cfg.Policy.NewBackOff != nil,
 	})

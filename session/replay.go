@@ -88,7 +88,8 @@ func (e *RecordingError) Unwrap() error { return e.Err }
 // The error of a step is a *DifferenceError if the effects are not those that were
 // recorded; the step is valid then, and the next one follows unless the caller breaks
 // off. Any other error is a *RecordingError, and the last: the recording is broken off,
-// damaged, or of a version that this library cannot read, or reading it has failed.
+// damaged, or of a version that this library cannot read, or reading it has failed; or
+// r holds no recording, or is nil.
 // A recording that ends before its session does is no error: Snapshot tells.
 //
 // Causes of statuses have only their text and their code, and secrets stay hidden.
@@ -96,6 +97,10 @@ func (e *RecordingError) Unwrap() error { return e.Err }
 // and a session in memory.
 func Replay(r io.Reader) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
+		if r == nil {
+			yield(Step{Line: 1}, &RecordingError{Line: 1, Err: errNil})
+			return
+		}
 		p := newPlayer(r)
 		for p.read() {
 			step, err := p.step()

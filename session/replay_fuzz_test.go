@@ -52,6 +52,7 @@ func FuzzReplay(f *testing.F) {
 		f.Add([]byte(lines[0] + "{\"gap\":1}\n" + strings.Join(lines[1:], "")))
 	}
 	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"holdfast":"recording","version":2,"session":{},"input":"holdfast"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		lines := bytes.Count(text, []byte("\n")) + 1
 		last, ended := 0, false

@@ -43,6 +43,7 @@ func (p *player) read() bool {
 }
 
 var (
+	errNil     = errors.New("there is no recording: Replay was given a nil io.Reader")
 	errEmpty   = errors.New("there is no recording: nothing was written")
 	errTooLong = fmt.Errorf("the line is longer than %d bytes: this is no recording, or it is damaged", maxLine)
 	errNoStart = errors.New("this is no recording: it must begin with a line that has \"holdfast\"")
@@ -72,9 +73,8 @@ func (p *player) fail(err error) error {
 	return &RecordingError{Line: p.number, Err: err}
 }
 
-// anyLine has the members of every kind of line.
+// anyLine has the members of every kind of line that follows the first.
 type anyLine struct {
-	headerLine
 	inputLine
 	Gap        *uint64         `json:"gap"`
 	Checkpoint json.RawMessage `json:"checkpoint"`
@@ -82,14 +82,18 @@ type anyLine struct {
 
 // step replays the line.
 func (p *player) step() (Step, error) {
-	var l anyLine
 	step := Step{Line: p.number}
-	if err := json.Unmarshal(p.lines.Bytes(), &l); err != nil {
-		return step, p.fail(p.damaged(err))
-	}
+	format, err := formatOf(p.lines.Bytes())
 	switch {
-	case l.Holdfast != "":
-		return p.begin(step, &l.headerLine)
+	case err != nil:
+		return step, p.fail(p.damaged(err))
+	case format.Holdfast != "":
+		return p.begin(step, format)
+	}
+	var l anyLine
+	switch err := json.Unmarshal(p.lines.Bytes(), &l); {
+	case err != nil:
+		return step, p.fail(p.damaged(err))
 	case p.cfg == nil:
 		return step, p.fail(errNoStart)
 	case l.Gap != nil:
@@ -105,35 +109,68 @@ func (p *player) step() (Step, error) {
 	return p.input(step, &l.inputLine)
 }
 
-// damaged says of what is no JSON whether the recording ends there.
+// mark is in the first line of every recording.
+var mark = []byte(`"holdfast"`)
+
+// formatOf reads of a line that begins a recording only what says of which version it
+// is: all else may be of another form in a newer one. Of other lines it gives nothing.
+func formatOf(line []byte) (f formatLine, err error) {
+	if bytes.Contains(line, mark) { // or it is not worth decoding it twice
+		err = json.Unmarshal(line, &f)
+	}
+	return f, err
+}
+
+// damaged says of what cannot be decoded whether the recording ends there, or is none.
 func (p *player) damaged(err error) error {
 	var syntax *json.SyntaxError
+	foreign := p.cfg == nil && !bytes.Contains(p.lines.Bytes(), mark)
 	if errors.As(err, &syntax) && syntax.Offset >= int64(len(p.lines.Bytes())) && !p.lines.Scan() && p.lines.Err() == nil {
 		return errors.New("the recording is cut off in the middle of this line")
+	}
+	if foreign {
+		return errNoStart
 	}
 	return fmt.Errorf("the line is damaged: %w", err)
 }
 
 // begin begins a recording.
-func (p *player) begin(step Step, h *headerLine) (Step, error) {
+func (p *player) begin(step Step, f formatLine) (Step, error) {
 	switch {
-	case h.Holdfast != formatName:
-		return step, p.fail(fmt.Errorf("this is no recording but a %.64q", h.Holdfast))
-	case h.Version > formatVersion:
-		return step, p.fail(fmt.Errorf("the recording has version %d of the format, this library reads up to %d: use a newer one (it was written by %.64q)",
-			h.Version, formatVersion, h.Library))
-	case h.Version < 1:
-		return step, p.fail(fmt.Errorf("there is no version %d of the format", h.Version))
+	case f.Holdfast != formatName:
+		return step, p.fail(fmt.Errorf("this is no recording but a %.64q", f.Holdfast))
+	case f.Version > formatVersion:
+		return step, p.fail(newer(f.Version, p.lines.Bytes()))
+	case f.Version < 1:
+		return step, p.fail(fmt.Errorf("there is no version %d of the format", f.Version))
+	}
+	var h headerLine
+	if err := json.Unmarshal(p.lines.Bytes(), &h); err != nil {
+		return step, p.fail(p.damaged(err))
 	}
 	cfg, err := machine.ReadConfig(h.Config)
 	if err != nil {
 		return step, p.fail(fmt.Errorf("the config cannot be used: %w (it was written by version %.64q)", err, h.Library))
 	}
-	p.header, p.cfg, p.tape = *h, cfg, machine.Tape{}
+	p.header, p.cfg, p.tape = h, cfg, machine.Tape{}
 	p.tape.Play(cfg, h.OwnBackOff)
 	p.core = machine.New(cfg)
 	step.Recording = &Recording{Session: h.Session, Version: h.Version, Library: h.Library, Go: h.Go, Ring: h.Ring}
 	return step, nil
+}
+
+// newer says by what a recording was written that cannot be read, if that is still
+// told in the same way.
+func newer(version int, line []byte) error {
+	var by struct {
+		Library string `json:"library"`
+	}
+	said := ""
+	if json.Unmarshal(line, &by) == nil && by.Library != "" {
+		said = fmt.Sprintf(" (it was written by %.64q)", by.Library)
+	}
+	return fmt.Errorf("the recording has version %d of the format, this library reads up to %d: use a newer one%s",
+		version, formatVersion, said)
 }
 
 // resume goes on from a checkpoint.
