@@ -125,6 +125,7 @@ func TestWhatIsWrong(t *testing.T) {
 		"no end":    {strings.Join(lines[:len(lines)-3], ""), "", "; the recording ends while the session is connected"},
 		"gap":       {strings.Join(lines[:2], "") + "{\"gap\":1}\n", "", "1 input is missing"},
 		"nothing":   {"", "line 1: there is no recording", "0 inputs"},
+		"a note":    {"hello\n", "line 1: this is no recording", "0 inputs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, args := range [][]string{nil, {"-v"}, {"-json"}} {
