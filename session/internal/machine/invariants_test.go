@@ -253,3 +253,16 @@ func (w *world) checkStale(untouched *Machine, in Input, effects []Effect) error
 	}
 	return nil
 }
+
+// checkRetry makes sure that a time is set for the next attempt just while one is
+// waited for; once it is due, and in the limiter's queue, that is the end of the budget.
+func (m *Machine) checkRetry() error {
+	armed := m.timers.armed(tRetry)
+	switch {
+	case m.between() && !m.retryDue && !armed:
+		return fmt.Errorf("%s: nothing is set for the next attempt", place(m))
+	case armed && !m.between() && m.phase != queueing:
+		return fmt.Errorf("%s: a next attempt is set where none can come", place(m))
+	}
+	return nil
+}

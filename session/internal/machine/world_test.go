@@ -158,7 +158,7 @@ func (w *world) step(at Instant, in Input) ([]Effect, error) {
 	}
 	return effects, errors.Join(
 		w.checkPlace(in), w.checkEnd(), w.checkDeadline(in), w.checkLinks(),
-		checkCalm(), w.checkReaction(&before, in), w.rescue.reacts(w, &before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects), w.checkWatch(),
+		checkCalm(), w.m.checkRetry(), w.checkReaction(&before, in), w.rescue.reacts(w, &before, in), w.checkBudgetStop(&before), w.checkStale(untouched, in, effects), w.checkWatch(),
 	)
 }
 
