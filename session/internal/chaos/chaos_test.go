@@ -3,10 +3,12 @@ package chaos
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,6 +71,7 @@ func TestCore(t *testing.T) {
 		all.Wait()
 	})
 	summary(t, "core", r, begun, cover)
+	t.Logf("all events were held to sessiontest.CheckEvents; 1 life in %d was led by two cores, which had to do the same", twins)
 	if bad != nil {
 		t.Error(FoundInCore(bad, Sound, broken))
 	}
@@ -78,7 +81,7 @@ func TestCore(t *testing.T) {
 func TestRuntime(t *testing.T) {
 	alone(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	r, begun := span(100_000, 4_000), time.Now()
+	r, begun := span(100_000, 2_500), time.Now()
 	bad, broken, cover := Hunt(r, progress(), func(workers int, work func(Player)) {
 		t.Run("all", func(t *testing.T) {
 			for range workers {
@@ -90,9 +93,23 @@ func TestRuntime(t *testing.T) {
 		})
 	})
 	summary(t, "runtime", r, begun, cover)
+	t.Logf("every session was recorded, and its recording replayed by session.Replay; %s", burdens(cover))
 	if bad != nil {
 		t.Error(FoundInRuntime(t, bad, session.New, broken))
+		return
 	}
+	for _, b := range Burdens {
+		assert.True(t, cover.Moments[b] > 0 || r.Count < 2000, "it never happened that %s", b)
+	}
+}
+
+// burdens says what observers came to.
+func burdens(cover *Coverage) string {
+	var list []string
+	for _, b := range Burdens {
+		list = append(list, fmt.Sprintf("%s in %d", b, cover.Moments[b]))
+	}
+	return strings.Join(list, ", ")
 }
 
 func summary(t *testing.T, what string, r Range, begun time.Time, cover *Coverage) {
@@ -158,5 +175,5 @@ func TestScriptsReachEverything(t *testing.T) {
 	}
 	assert.Len(t, cover.Ends, 4)
 	assert.Len(t, cover.Levels, 4, "each level, and none")
-	assert.Len(t, cover.Profiles, len(profiles)+1)
+	assert.Len(t, cover.Profiles, len(profiles)+2)
 }

@@ -16,6 +16,9 @@ func Generate(seed uint64) *Script {
 	if seed%32 == 31 {
 		p = &marathon
 	}
+	if seed%64 == 47 {
+		p = &burdened
+	}
 	s := &Script{Seed: seed, Profile: p.name, Settings: anySettings(&d)}
 	p.settle(&d, &s.Settings)
 	at := Span(0)
@@ -61,7 +64,7 @@ func (s *Script) noticeable() bool {
 // healthy reports whether links can show that they work when everything does.
 func (s *Script) healthy() bool {
 	for i := range s.Steps {
-		if s.Steps[i].Do == Declare {
+		if s.Steps[i].Do == Declare || s.Steps[i].Do == Flap {
 			return false
 		}
 	}
@@ -139,6 +142,10 @@ func anyStep(d *dice, p *profile, at Span) Step {
 		s.For = pick(d, []Span{sec, 2 * sec, 60 * sec, 8 * 3600 * sec, -5 * sec, -3600 * sec})
 	case Stall:
 		s.For = pick(d, []Span{100 * ms, sec, 5 * sec, 40 * sec})
+	case Block:
+		s.For = pick(d, []Span{sec, 300 * sec, 560 * sec, 560 * sec})
+	case Flap:
+		s.Times, s.For = pick(d, []int{3, 300, 300}), pick(d, []Span{sec, 2 * sec, 2 * sec})
 	case Update:
 		s.Renegotiate, s.ViewOnly = d.one(2), d.one(4)
 	}

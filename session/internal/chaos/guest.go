@@ -49,5 +49,17 @@ func (r *shell) heard(events []observer.Event) *Violation {
 			return v
 		}
 	}
+	return r.stayed(events)
+}
+
+// stayed: the guest who has not left hears all, to the end.
+func (r *shell) stayed(events []observer.Event) *Violation {
+	if len(r.guests) == 0 {
+		return nil
+	}
+	g := r.guests[len(r.guests)-1]
+	if heard := len(g.rec.Events()); int(g.since)+heard < len(events) {
+		return &Violation{Rule: ruleOrder, At: events[int(g.since)+heard].Head().Elapsed, Text: "a later observer does not hear the end"}
+	}
 	return nil
 }

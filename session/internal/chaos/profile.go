@@ -150,6 +150,18 @@ var marathon = profile{
 	},
 }
 
+// burdened is a life with an observer that has more to hear than it can: links that
+// are lost hundreds of times while it blocks.
+var burdened = profile{
+	name: "burdened", steps: 4, answers: 2, gaps: []Span{0, ms, 100 * ms, sec, 4 * sec},
+	deeds: []Deed{Block, Block, Block, Block, Flap, Flap, Flap, Flap, Fault, Subscribe, Close, Hint, Promote}, bad: 20, outcomes: mild,
+	rude: 20, strays: 30, final: 1000,
+	settle: func(d *dice, s *Settings) {
+		s.Elapsed, s.StableAfter, s.BackOff, s.Ladder, s.RTT = 90*sec, 0, "jitter", d.one(2), 20*ms
+		s.Slow, s.Chatty, s.PresenceTimeout = pick(d, []Span{0, 0, ms, 300 * ms}), d.one(4), 0
+	},
+}
+
 // abilities reads a list of them.
 func abilities(text string) (c Can) {
 	if err := c.UnmarshalText([]byte(text)); err != nil {

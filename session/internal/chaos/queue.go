@@ -20,6 +20,7 @@ const (
 	aProbe
 	aSample
 	aPresent
+	aFlap
 	anEcho
 	aReturn
 	aEnd

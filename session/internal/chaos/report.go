@@ -29,7 +29,7 @@ type Finding struct {
 // and as JSON, which can be played again; and what was seen.
 func (f *Finding) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d breaks a rule of the %s:\n%s\n", f.Original.Seed, f.Player, f.Broken.Error())
+	fmt.Fprintf(&b, "seed %d, %s, breaks a rule of the %s:\n%s\n", f.Original.Seed, cmp.Or(f.Original.Profile, "by hand"), f.Player, f.Broken.Error())
 	fmt.Fprintf(&b, "shrunk from %d steps and %d answers to %d and %d, in %d runs\n\n",
 		len(f.Original.Steps), len(f.Original.Answers), len(f.Script.Steps), len(f.Script.Answers), f.Tries)
 	b.WriteString(f.Script.Text())
@@ -106,17 +106,10 @@ func object(v any) (m map[string]json.RawMessage) {
 
 func sortedKeys(m map[string]json.RawMessage) []string { return slices.Sorted(maps.Keys(m)) }
 
-// replayed: one script of so many is played twice, and the events of one of so many
-// are held to the checks of package sessiontest.
-const (
-	replayed = 256
-	checked  = 8
-)
-
 // OnCore plays scripts to a core.
 func OnCore(make NewCore) Player {
 	return func(s *Script, cover *Coverage) Trace {
-		t := checkCore(s, make, cover, s.Seed%checked == 0, s.Seed%replayed == 0)
+		t := checkCore(s, make, cover)
 		cover.Lived(s, t.Events)
 		return t
 	}
@@ -124,13 +117,12 @@ func OnCore(make NewCore) Player {
 
 // FoundInCore shrinks a script that breaks a rule when it is played to a core.
 func FoundInCore(s *Script, make NewCore, broken *Violation) *Finding {
-	twice := broken.Rule == ruleReplay
 	f := &Finding{Player: "core", Original: s}
 	f.Script, f.Tries = Shrink(s, func(c *Script) bool {
-		t := checkCore(c, make, nil, true, twice)
+		t := CheckCore(c, make)
 		return t.Broken != nil && t.Broken.Rule == broken.Rule
 	})
-	f.Broken = checkCore(f.Script, make, nil, true, twice).Broken
+	f.Broken = CheckCore(f.Script, make).Broken
 	t := PlayCore(f.Script, make, nil, true)
 	f.Events, f.Log = t.Events, t.Effects
 	return f
@@ -143,7 +135,7 @@ func FoundInRuntime(t *testing.T, s *Script, make NewSession, broken *Violation)
 	f := &Finding{Player: "runtime", Original: s}
 	shows := func(c *Script) *Trace {
 		for range 3 {
-			if l := CheckRuntime(t, c, make, nil); l.Broken != nil && l.Broken.Rule == broken.Rule {
+			if l := checkRuntime(t, c, make, nil, broken.Rule == ruleReplay); l.Broken != nil && l.Broken.Rule == broken.Rule {
 				return &l
 			}
 		}

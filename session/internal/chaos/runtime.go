@@ -30,7 +30,7 @@ type shell struct {
 	sess   *session.Session
 	rec    sessiontest.Recorder
 	birth  time.Time
-	panics atomic.Bool // the second observer does, at the next event
+	second second
 	ctx    context.Context
 	cancel context.CancelFunc
 	guests []*guest // observers that have come later
@@ -42,12 +42,11 @@ type shell struct {
 	waiting sync.WaitGroup // methods of the session that have not returned
 	pending atomic.Int32   // and how many these are
 	started atomic.Bool
-	asked   atomic.Bool   // to stop
+	asked   atomic.Int64 // when to stop, in nanoseconds from 1; 0: it was not
+	flaps   sync.WaitGroup
+	done    time.Duration // when Done was closed; only after the end
 	bytes   atomic.Uint64 // total of the samples
 }
-
-// recorded: one session of so many is recorded, and replayed.
-const recorded = 16
 
 // observerGrace is the default of session.Config.
 const observerGrace = 2 * time.Second
@@ -56,14 +55,22 @@ const observerGrace = 2 * time.Second
 // the guarantees. A goroutine that is left behind is a fault, too. Coverage may be
 // nil. It must not be called inside a bubble.
 func CheckRuntime(t *testing.T, s *Script, make NewSession, cover *Coverage) (trace Trace) {
+	return checkRuntime(t, s, make, cover, true)
+}
+
+// checkRuntime is CheckRuntime. Only what is recorded is held to G14.
+func checkRuntime(t *testing.T, s *Script, make NewSession, cover *Coverage, recorded bool) (trace Trace) {
 	defer func() {
 		if p := recover(); p != nil && trace.Broken == nil {
 			trace.Broken = &Violation{Rule: ruleLeftovers, Text: fmt.Sprint(p)}
 		}
 	}()
-	synctest.Test(t, func(*testing.T) { trace = playSeed(s.Seed, s, make) })
+	synctest.Test(t, func(*testing.T) { trace = playSeed(s.Seed, s, make, recorded) })
 	if cover != nil {
 		cover.Lived(s, trace.Events)
+		for _, b := range trace.Burdens {
+			cover.Moments[b]++
+		}
 	}
 	return trace
 }
@@ -71,22 +78,24 @@ func CheckRuntime(t *testing.T, s *Script, make NewSession, cover *Coverage) (tr
 // playSeed has the seed as an argument so that it shows in a goroutine trace.
 //
 //go:noinline
-func playSeed(seed uint64, s *Script, make NewSession) Trace {
-	t := playRuntime(s, make)
+func playSeed(seed uint64, s *Script, make NewSession, recorded bool) Trace {
+	t := playRuntime(s, make, recorded)
 	if seed != s.Seed {
 		panic("chaos: another script")
 	}
 	return t
 }
 
-func playRuntime(s *Script, make NewSession) Trace {
+func playRuntime(s *Script, make NewSession, recorded bool) Trace {
 	r := &shell{script: s, s: &s.Settings, server: newServer(s), birth: time.Now()}
+	r.second = second{r: r, fell: -1}
+	r.rec.Then = r.hears
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	defer r.cancel()
 	random := dice(s.Seed ^ 0x5eed)
-	cfg := s.Settings.session(r.server, random.float, &r.rec, observer.Func(r.observe))
+	cfg := s.Settings.session(r.server, random.float, &r.rec, &r.second)
 	r.server.equip(&cfg)
-	if s.Seed%recorded == 0 {
+	if recorded {
 		cfg.Recorder = session.NewRecorder(&r.recording)
 	}
 	sess, err := make(cfg)
@@ -94,22 +103,49 @@ func playRuntime(s *Script, make NewSession) Trace {
 		return Trace{Broken: &Violation{Rule: ruleDefined, Text: err.Error()}}
 	}
 	r.sess = sess
+	over := r.watch()
 	r.play()
 	r.finish()
+	<-over
 	return r.verdict()
 }
 
-// observe is the second observer: slow, or worse.
-func (r *shell) observe(e observer.Event) {
-	if r.s.Chatty {
-		r.chat(e)
+// watch notes when Done is closed. What it returns is closed then, or when all is over.
+func (r *shell) watch() <-chan struct{} {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-r.sess.Done():
+			r.done = time.Since(r.birth)
+		case <-r.server.release:
+		}
+	}()
+	return over
+}
+
+// hears is told what the fast observer hears, which is at once, whatever the second one
+// does (G5). After the end that one has the observer grace.
+func (r *shell) hears(e observer.Event) {
+	if late := time.Since(r.birth) - e.Head().Elapsed; late != 0 {
+		r.server.complain(ruleDelays, "the fast observer hears %s %s late", e.Name(), late)
 	}
-	if r.panics.CompareAndSwap(true, false) {
-		panic("chaos")
+	if e.Name() != "Stopped" {
+		return
 	}
-	if r.s.Slow > 0 {
-		time.Sleep(time.Duration(r.s.Slow))
-	}
+	go func() {
+		if !r.ends(observerGrace) {
+			r.server.complain(ruleGrace, "Done is not closed after the observer grace")
+		}
+	}()
+}
+
+// asks notes that the application asks for the end, and askedBy reports whether it had.
+func (r *shell) asks() { r.asked.CompareAndSwap(0, int64(time.Since(r.birth))+1) }
+
+func (r *shell) askedBy(at time.Duration) bool {
+	asked := r.asked.Load()
+	return asked > 0 && asked-1 <= int64(at)
 }
 
 // chat calls the session from inside a callback (G4).
@@ -139,7 +175,7 @@ func (r *shell) play() {
 		s := &r.script.Steps[i]
 		time.Sleep(time.Duration(s.At) - time.Since(r.birth))
 		if alone := i+1 >= len(r.script.Steps) || r.script.Steps[i+1].At > s.At; alone {
-			r.step(s)
+			r.promptly(s)
 			r.steps.Wait()
 			r.view()
 			continue
@@ -147,11 +183,21 @@ func (r *shell) play() {
 		r.steps.Add(1)
 		go func() {
 			defer r.steps.Done()
-			r.step(s)
+			r.promptly(s)
 		}()
 	}
 	r.steps.Wait()
+	r.flaps.Wait()
 	r.end()
+}
+
+// promptly does a step: no method and no report waits for an observer (G5).
+func (r *shell) promptly(s *Step) {
+	begun := time.Now()
+	r.step(s)
+	if took := time.Since(begun); took > 0 {
+		r.server.complain(ruleDelays, "%s takes %s", s.Do, took)
+	}
 }
 
 // view checks, when everything has come to rest, that the snapshot says what was
@@ -162,8 +208,12 @@ func (r *shell) view() {
 	if len(told) == 0 {
 		return
 	}
+	rule := ruleView
+	if r.second.fallen() {
+		rule = rulePanic // which is no matter of the other observers
+	}
 	if h := told[len(told)-1].Head(); h.Seq != snap.Seq || h.To != snap.State {
-		r.server.complain(ruleView, "the snapshot is of event %d, in %s; event %d has led to %s", snap.Seq, snap.State, h.Seq, h.To)
+		r.server.complain(rule, "the snapshot is of event %d, in %s; event %d has led to %s", snap.Seq, snap.State, h.Seq, h.To)
 	}
 }
 
@@ -179,11 +229,15 @@ func (r *shell) step(s *Step) {
 	case Subscribe:
 		r.subscribes()
 	case Fault:
-		r.panics.Store(true)
+		r.second.fall()
 		r.sess.Hint(session.Woke)
 	case Sleep:
 		r.sess.Hint(session.Woke) // both clocks of a bubble run together
 	case Stall:
+	case Block:
+		r.second.block(time.Duration(s.For))
+	case Flap:
+		r.flaps.Go(func() { r.flap(s) })
 	case Hint:
 		r.sess.Hint(s.Hint)
 	case Update:
@@ -246,6 +300,18 @@ func (r *shell) samples(l *socket, s *Step) {
 	}
 }
 
+// flap takes the newest link away again and again.
+func (r *shell) flap(s *Step) {
+	for range s.Times {
+		if l := r.server.newest(0); l != nil {
+			l.r.Closed(flap.Layer, flap)
+		}
+		if r.ends(time.Duration(s.For)) {
+			return
+		}
+	}
+}
+
 // call runs a method of the session that waits, in its own time.
 func (r *shell) call(f func(context.Context) error) {
 	r.pending.Add(1)
@@ -272,13 +338,13 @@ func (r *shell) start() {
 
 // cancels ends the context of Start or Run.
 func (r *shell) cancels() {
-	r.asked.Store(true)
+	r.asks()
 	r.cancel()
 }
 
 // stop ends the session, which must not take longer than it may.
 func (r *shell) stop(with bool) {
-	r.asked.Store(true)
+	r.asks()
 	if with {
 		r.sess.StopWith(errReason)
 	} else {
@@ -361,13 +427,15 @@ func (r *shell) afterwards() {
 	stopped, told := sessiontest.Last[observer.Stopped](&r.rec)
 	_, attached := r.sess.Attached()
 	switch err := r.sess.Err(); {
+	case !told && r.second.fallen():
+		r.server.complain(rulePanic, "the other observer does not hear Stopped")
 	case !errors.As(err, &end) || !told:
 		r.server.complain(ruleView, "Done is closed; Err is %v, Stopped was told: %t", err, told)
 	case end.Status.Code != stopped.Status.Code || end.Initiator != stopped.Initiator:
 		r.server.complain(ruleView, "Err is %v, Stopped says %v", err, stopped.Status)
 	case r.sess.State() != session.StateStopped:
 		r.server.complain(ruleView, "Done is closed, in %s", r.sess.State())
-	case end.Initiator == observer.ByApplication && !r.asked.Load():
+	case end.Initiator == observer.ByApplication && !r.askedBy(time.Since(r.birth)):
 		r.server.complain(ruleReason, "stopped by the application, which has not asked for it")
 	case attached == nil, r.sess.Update(session.Change{Renegotiate: true}) == nil, r.sess.Reconnect(nil) == nil,
 		r.sess.Promote(context.Background(), session.Credentials{}) == nil, r.sess.WaitConnected(context.Background()) == nil:
@@ -379,11 +447,11 @@ func (r *shell) afterwards() {
 
 // verdict is what was broken in the whole life.
 func (r *shell) verdict() Trace {
-	t := Trace{Events: r.rec.Events()}
+	t := Trace{Events: r.rec.Events(), Burdens: r.second.burdens()}
 	r.server.mu.Lock()
 	t.Broken, t.Inputs = r.server.broken, r.server.asked
 	r.server.mu.Unlock()
-	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes, r.heard, r.works, r.replays} {
+	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes, r.second.check, r.heard, r.works, r.replays} {
 		if t.Broken == nil {
 			t.Broken = check(t.Events)
 		}
@@ -427,7 +495,7 @@ func (r *shell) works(events []observer.Event) *Violation {
 
 // replays: G14.
 func (r *shell) replays([]observer.Event) *Violation {
-	if r.script.Seed%recorded != 0 {
+	if r.recording.Len() == 0 {
 		return nil
 	}
 	for step, err := range session.Replay(&r.recording) {

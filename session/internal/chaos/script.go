@@ -138,6 +138,8 @@ const (
 	Cancel     Deed = "cancel"      // -: the context of Start, or Run, ends
 	Subscribe  Deed = "subscribe"   // -: one more observer, until the next such step
 	Fault      Deed = "fault"       // -: a callback of the application panics
+	Block      Deed = "block"       // For: the next callback takes so long
+	Flap       Deed = "flap"        // Times, For: the newest link is lost, and again every so often
 	Report     Deed = "report"      // Back, Status
 	Close      Deed = "close"       // Back, Layer, Status: a layer closes; a zero status gives no reason
 	Doubt      Deed = "doubt"       // Back, Layer
@@ -262,11 +264,22 @@ func (s *Script) runs() bool { return s.Seed%2 == 0 }
 // The time between the last step and the end.
 const rest = 5 * time.Second
 
-// last is the time of the last step.
+// lasts is how long a step goes on.
+func (s *Step) lasts() Span {
+	if s.Do != Flap {
+		return 0
+	}
+	return Span(s.Times) * s.For
+}
+
+// flap is how a link is lost that flaps.
+var flap = status.Status{Code: status.TaskFailed, Layer: status.LayerSignaling}
+
+// last is the time of the last step, or of its end.
 func (s *Script) last() time.Duration {
 	var at Span
 	for i := range s.Steps {
-		at = max(at, s.Steps[i].At)
+		at = max(at, s.Steps[i].At+s.Steps[i].lasts())
 	}
 	return time.Duration(at)
 }

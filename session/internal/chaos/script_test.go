@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-go/holdfast/health"
-	"github.com/holdfast-go/holdfast/observer"
 	"github.com/holdfast-go/holdfast/policy/status"
 	"github.com/holdfast-go/holdfast/session"
 )
@@ -84,46 +85,24 @@ func TestShrink(t *testing.T) {
 
 const goldenBug = "the budget begins anew with each connection"
 
-// goldenScript is a life in which that shows, and much else happens.
-func goldenScript() *Script {
-	s := &Script{Seed: 1, Profile: "by hand", Settings: plain, End: Gone}
-	s.Settings.Can, s.Settings.ReasonGrace, s.Settings.Credentials = abilities("ping+resume+update"), 250*ms, true
-	s.Steps = []Step{
-		{Do: Start},
-		{At: sec, Do: Update, Renegotiate: true},
-		{At: 2 * sec, Do: Report, Status: status.Status{Code: status.AudioServiceUnavailable, Wire: 503, Shared: true}},
-		{At: 8 * sec, Do: Hint, Hint: observer.NetworkChanged},
-		{At: 9 * sec, Do: Close, Layer: status.LayerSignaling},
-		{At: 11 * sec, Do: Report, Back: 1, Status: status.New(status.TaskFailed, nil)},
-		{At: 16 * sec, Do: Promote},
-	}
-	s.Answers = []Answer{
-		{To: ToConnect, Does: Fails, Status: status.New(status.AudioInternalServerError, nil)},
-		{To: ToConnect, After: 20 * ms},
-		{To: ToResume, Does: Refused, After: ms},
-		{To: ToClose, After: sec},
-	}
-	return s
-}
-
-// The report on a seeded bug, whole.
+// One seeded bug, hunted from seed 0 on: found, shrunk, and printed.
 func TestReportGolden(t *testing.T) {
-	for _, bug := range seededBugs {
-		if bug.name != goldenBug {
-			continue
-		}
-		l := CheckCore(goldenScript(), bug.make)
-		require.NotNil(t, l.Broken)
-		got := FoundInCore(goldenScript(), bug.make, l.Broken).String()
-		if *update {
-			require.NoError(t, os.WriteFile("testdata/report.golden", []byte(got), 0o644))
-		}
-		want, err := os.ReadFile("testdata/report.golden")
-		require.NoError(t, err)
-		require.Equal(t, string(want), got)
-		return
+	alone(t)
+	i := slices.IndexFunc(seededBugs, func(b seeded) bool { return b.name == goldenBug })
+	require.GreaterOrEqual(t, i, 0, "there is no such bug")
+	begun := time.Now()
+	bad, broken, _ := Hunt(Range{Count: 20_000}, nil, onThisGoroutine(OnCore(seededBugs[i].make)))
+	require.NotNil(t, bad)
+	found := time.Since(begun)
+	f := FoundInCore(bad, seededBugs[i].make, broken)
+	t.Logf("found after %d scripts, in %s, and shrunk by %s", bad.Seed+1, found.Round(time.Millisecond), time.Since(begun).Round(time.Millisecond))
+	got := "a bug that was put in on purpose: " + goldenBug + "\n\n" + f.String()
+	if *update {
+		require.NoError(t, os.WriteFile("testdata/report.golden", []byte(got), 0o644))
 	}
-	t.Fatal("there is no such bug")
+	want, err := os.ReadFile("testdata/report.golden")
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
 }
 
 var _ session.Transport = (*server)(nil)

@@ -6,13 +6,33 @@ import (
 )
 
 // The rules that a life is held to. What shrinks a script keeps the rule that was
-// broken.
+// broken. Each guarantee has one at least:
+//
+//	     the core                                  the runtime
+//	G1   ruleOneLink, ruleWaits                    ruleOneLink
+//	G2   ruleSilence                               ruleEvents, ruleGrace
+//	G3   ruleInTime                                ruleInTime
+//	G4   ruleOrder (nobody listens)                ruleOrder, ruleEvents, ruleView
+//	G5   - (nobody listens)                        ruleDelays, ruleMissed, ruleGrace
+//	G6   ruleInTime, ruleReason (of Fault)         rulePanic, ruleOrder
+//	G7   ruleCodes                                 ruleCodes
+//	G8   ruleTerminal, ruleInTime                  ruleTerminal, ruleClosed
+//	G9   ruleBudget, ruleGiveUp                    ruleBudget, ruleGiveUp
+//	G10  ruleStale                                 ruleEvents (epochs)
+//	G11  ruleLeftovers, ruleDeaf                   ruleLeftovers, ruleAnswer, ruleClosed
+//	G12  ruleEvents, ruleStuck, ruleEnds           ruleEvents, ruleEnds
+//	G13  ruleBounded, ruleDefined                  ruleBounded; a panic ends the run
+//	G14  ruleReplay, by a second core              ruleReplay, by session.Replay
 const (
 	ruleOneLink     = "G1: at most one link"
 	ruleWaits       = "G1: the next attempt waits for what the last one has left behind"
 	ruleSilence     = "G2: exactly one Stopped, then silence"
 	ruleInTime      = "G3: the end comes within the close grace"
 	ruleOrder       = "G4: one order of events"
+	ruleDelays      = "G5: a slow observer delays only itself"
+	ruleMissed      = "G5: what a slow observer cannot hear is folded, and told as Missed"
+	ruleGrace       = "G5: observers are waited for as long as the observer grace, and no longer"
+	rulePanic       = "G6: a panic in a callback ends the session"
 	ruleCodes       = "G7: internal codes are no end reason, demotion codes come in Demoted only"
 	ruleTerminal    = "G8: nothing begins after a terminal status or Stop"
 	ruleBudget      = "G9: no attempt beyond the budget"
