@@ -53,7 +53,15 @@ func (d *dice) wait(perHour float64) time.Duration {
 // never is later than everything that is simulated.
 const never = time.Duration(math.MaxInt64)
 
-// after adds to a time; never stays never.
+// lasting is a number of nanoseconds as a duration; never, if that is too long for one.
+func lasting(ns float64) time.Duration {
+	if ns >= float64(never) {
+		return never
+	}
+	return time.Duration(ns)
+}
+
+// after adds to a time what is not negative; never stays never.
 func after(at, d time.Duration) time.Duration {
 	if at == never || d == never || at > never-d {
 		return never

@@ -97,26 +97,26 @@ func (g *gate) idles(now time.Duration) bool {
 }
 
 // refuse turns a request away.
-func (g *gate) refuse(r *request, answer event, after RetryAfter) event {
+func (g *gate) refuse(r *request, answer event, asked RetryAfter) event {
 	g.tally.count(g.index, r.at, turnedAway)
-	g.busy = max(g.busy, r.at) + g.work(g.RefusalCost)
+	g.busy = after(max(g.busy, r.at), g.work(g.RefusalCost))
 	answer.what = refused
 	if answer.code == 0 {
 		answer.code = int16(g.RefuseWith)
 	}
-	answer.id = uint64(g.wait(r, after))
+	answer.id = uint64(g.wait(r, asked))
 	return answer
 }
 
 // wait is what a refusal asks for: for a ticket the time until the next slot that is
 // not promised yet, or until the one that was promised to this client.
-func (g *gate) wait(r *request, after RetryAfter) time.Duration {
-	if !after.Ticket || g.JoinsPerSecond == 0 {
-		return after.Constant
+func (g *gate) wait(r *request, asked RetryAfter) time.Duration {
+	if !asked.Ticket || g.JoinsPerSecond == 0 {
+		return asked.Constant
 	}
 	slot, promised := g.tickets[r.client]
 	if !promised {
-		slot = max(g.promised, g.busy, r.at) + g.work(1)
+		slot = after(max(g.promised, g.busy, r.at), g.work(1))
 		g.promise(r.client, slot)
 	}
 	return wholeSeconds(slot - r.at)
@@ -134,27 +134,28 @@ func (g *gate) work(joins float64) time.Duration {
 	if g.JoinsPerSecond == 0 {
 		return 0
 	}
-	return time.Duration(joins / g.JoinsPerSecond * float64(time.Second))
+	return lasting(joins / g.JoinsPerSecond * float64(time.Second))
 }
 
 // serve takes a request, and says when the client has what it asked for, unless the
 // process is gone before.
 func (g *gate) serve(r *request, answer event) (event, bool) {
 	start := max(g.busy, r.at)
-	g.busy = start + g.work(g.cost(r))
+	g.busy = after(start, g.work(g.cost(r)))
 	if start > r.at {
 		g.starts = append(g.starts, start)
 	}
 	if r.level == policy.Resume && !r.known {
 		g.tally.count(g.index, r.at, unknown)
-		answer.at, answer.what = g.busy+r.way, forgotten
+		answer.at, answer.what = after(g.busy, r.way), forgotten
 		return g.unlessBroken(r, answer)
 	}
 	g.tally.count(g.index, r.at, letIn)
 	delete(g.tickets, r.client)
-	answer.at, answer.what = g.busy+r.rest+r.way, accepted
+	end := after(g.busy, r.rest)
+	answer.at, answer.what = after(end, r.way), accepted
 	if g.Handshakes > 0 {
-		heap.Push(&g.running, g.busy+r.rest)
+		heap.Push(&g.running, end)
 	}
 	return g.unlessBroken(r, answer)
 }

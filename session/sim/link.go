@@ -48,7 +48,7 @@ func (c *client) renew(w *shard) {
 	c.expectDrain(w, place)
 	c.expectDeath(w)
 	if every := w.plan.Network.SampleEvery; every > 0 {
-		c.put(event{at: c.now + every, kind: sampled})
+		c.put(event{at: after(c.now, every), kind: sampled})
 	}
 	if place.down(c.now) {
 		c.fall(w) // while the answer was on its way

@@ -67,7 +67,7 @@ func (l *loop) try(w *shard, c *client) {
 		return
 	}
 	l.attempt++
-	l.stage, l.due = trying, c.now+l.plan.timeout()
+	l.stage, l.due = trying, after(c.now, l.plan.timeout())
 	c.try(w, policy.Rejoin, l.server(w, c), true)
 }
 
@@ -102,7 +102,7 @@ func (l *loop) felt(c *client, works bool) {
 	case works:
 		l.due = never
 	case l.due == never:
-		l.due = c.now + l.plan.Detect
+		l.due = after(c.now, l.plan.Detect)
 	}
 }
 

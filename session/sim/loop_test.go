@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -48,6 +49,24 @@ func TestScheduleDetects(t *testing.T) {
 	assert.Equal(t, 15*time.Second, r.Summary.Back100)
 }
 
+// TestSchedulePatience: what is longer than the scenario is for ever. A client that
+// does not notice does nothing, and an attempt without a limit waits for its packets,
+// which are sent again until they get through.
+func TestSchedulePatience(t *testing.T) {
+	s := Scenario{
+		Clients: 1, For: time.Minute, Network: Network{Latency: Always(time.Millisecond)},
+		Faults:   []Fault{BlackHole{At: time.Second, For: 5 * time.Second}},
+		OpenLoop: &Schedule{Detect: math.MaxInt64},
+	}
+	assert.Zero(t, run(t, s).Summary.Attempts.Total())
+	s.OpenLoop = &Schedule{AttemptTimeout: math.MaxInt64, MaxElapsed: math.MaxInt64}
+	r := run(t, s)
+	assert.Equal(t, Attempts{Accepted: 1}, r.Summary.Attempts)
+	assert.Equal(t, 1, r.Summary.Recoveries.Rejoin)
+	s.OpenLoop = &Schedule{Delays: []Delay{{Min: math.MaxInt64 - 1, Max: math.MaxInt64}}}
+	assert.Zero(t, run(t, s).Summary.Attempts.Total(), "an attempt that is never due")
+}
+
 func TestScheduleEndsInTime(t *testing.T) {
 	s := storm(10)
 	s.OpenLoop = &Schedule{
@@ -87,6 +106,7 @@ func TestWaits(t *testing.T) {
 	assert.EqualValues(t, 2, s.wait(1, 0.5))
 	assert.EqualValues(t, 5, s.wait(2, 0.5))
 	assert.EqualValues(t, 5, s.wait(99, 0.5), "the last one is repeated")
+	assert.EqualValues(t, 7, (&Schedule{Delays: []Delay{{Min: 7, Max: math.MinInt64}}}).wait(1, 0.5))
 	assert.Zero(t, new(Schedule).wait(1, 0.5))
 	s.Delay = func(int, float64) time.Duration { return -1 }
 	assert.Zero(t, s.wait(1, 0))

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -22,4 +23,15 @@ func TestQuantiles(t *testing.T) {
 		last = q(float64(i) / 1000)
 	}
 	assert.Equal(t, 7*ms, Skewed(7*ms, 0)(0.9), "no tail")
+	assert.Equal(t, 7*ms, Between(7*ms, 0)(0.9))
+	assert.Equal(t, 3*ms, Between(-ms, 4*ms)(0.75))
+}
+
+// TestQuantilesOfEverything: no time is too long for them.
+func TestQuantilesOfEverything(t *testing.T) {
+	assert.Equal(t, never, Between(never, never)(0.5))
+	assert.Equal(t, never, Between(math.MinInt64, never)(1))
+	assert.Zero(t, Between(never, math.MinInt64)(0)-never)
+	assert.Greater(t, Skewed(time.Second, never)(0.99), never/2)
+	assert.Equal(t, never, Skewed(never, never)(0.999))
 }

@@ -13,6 +13,7 @@ type Schedule struct {
 	// Name is for the reader of the result.
 	Name string
 	// Detect is how long a link is dead before the client knows, unless it is told.
+	// Longer than the scenario: it does not notice.
 	Detect time.Duration
 	// Delays are the waits before the first attempt, counted from when the loss is
 	// known, before the second one, counted from the end of the first, and so on. The
@@ -26,7 +27,7 @@ type Schedule struct {
 	// MaxElapsed ends it when an attempt has failed, or is due, that long after the
 	// loss is known; 0: no limit.
 	MaxElapsed time.Duration
-	// AttemptTimeout is how long one attempt may take; 0: 15 s.
+	// AttemptTimeout is how long one attempt may take, at least 1 ms; 0: 15 s.
 	AttemptTimeout time.Duration
 }
 
@@ -42,7 +43,7 @@ func (s *Schedule) wait(attempt int, random float64) time.Duration {
 		return 0
 	}
 	d := s.Delays[min(attempt, len(s.Delays))-1]
-	return d.Min + time.Duration(random*float64(max(d.Max-d.Min, 0)))
+	return spread(d.Min, d.Max, random)
 }
 
 func (s *Schedule) timeout() time.Duration {
@@ -55,7 +56,9 @@ func (s *Schedule) timeout() time.Duration {
 func (s *Schedule) validate() error {
 	errs := []error{
 		notNegative("OpenLoop.Detect", s.Detect), notNegative("OpenLoop.MaxElapsed", s.MaxElapsed),
-		notNegative("OpenLoop.AttemptTimeout", s.AttemptTimeout),
+	}
+	if s.AttemptTimeout != 0 && s.AttemptTimeout < time.Millisecond {
+		errs = append(errs, fmt.Errorf("sim: OpenLoop.AttemptTimeout is %s: it must be at least 1 ms, or 0 for 15 s", s.AttemptTimeout))
 	}
 	if s.MaxAttempts < 0 {
 		errs = append(errs, fmt.Errorf("sim: OpenLoop.MaxAttempts is %d: it must not be negative; 0 is no limit", s.MaxAttempts))

@@ -153,7 +153,7 @@ func (e *engine) comeBacks(s *Summary) {
 		s.Last = back[len(back)-1]
 	}
 	if joins := e.plan.whole(); joins > 0 {
-		s.Ideal += time.Duration(float64(s.Hit) / joins * float64(time.Second))
+		s.Ideal = after(s.Ideal, lasting(float64(s.Hit)/joins*float64(time.Second)))
 	}
 	if s.Hit > 0 {
 		s.AttemptsPerClient = float64(attempts) / float64(s.Hit)
