@@ -21,9 +21,9 @@ type client struct {
 	ended  bool // has given up, or was told to
 	way    uint8
 	home   int16
+	hints  bool // the system knows that the network is away
 	// waits is how many of its requests are still to be decided on.
-	waits uint8
-	hints bool // the system knows that the network is away
+	waits uint32
 	// awayUntil is when its own network is back; in the past: it is there.
 	awayUntil time.Duration
 	nature    dice // where it is, and which packets get lost
@@ -73,9 +73,9 @@ type mind interface {
 
 // run lets the client live until a time, and on to a later one as long as it needs
 // nothing that others have an influence on. It returns when it has something to do
-// next.
+// next; never, if it has come to its end, or is cut short.
 func (c *client) run(w *shard, until, alone time.Duration) (next time.Duration) {
-	for !c.ended {
+	for !c.ended && !w.cut.Load() {
 		tick, event := c.mind.next(), c.agenda.next()
 		next = min(tick, event)
 		if next >= until && (c.waits > 0 || next >= alone) {
@@ -187,7 +187,8 @@ func (c *client) put(e event) {
 func (c *client) leave(w *shard, e event) {
 	if e.kind == disturbed {
 		absence := &w.plan.Network.Offline
-		e.id, e.what = uint64(max(absence.For(c.luck.float()), 0)), flag(absence.Hints)
+		length := min(max(absence.For(c.luck.float()), 0), maxFor) // which no scenario outlasts
+		e.id, e.what = uint64(length), flag(absence.Hints)
 	}
 	c.awayUntil = max(c.awayUntil, after(c.now, time.Duration(e.id)))
 	c.agenda.put(event{at: c.awayUntil, kind: cameBack})

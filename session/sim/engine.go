@@ -36,20 +36,27 @@ func (e *engine) client(number int) (*shard, *client) {
 // now is the time up to which everything has happened.
 func (e *engine) now() time.Duration { return time.Duration(e.window) * 2 * e.plan.unit }
 
-// run goes on to the end, or until the context does. It calls passed after each step
-// of the scenario.
+// heed has the shards stop when the context ends, wherever they are. What they have
+// done is then worth nothing.
+func (e *engine) heed(ctx context.Context) (release func() bool) {
+	return context.AfterFunc(ctx, func() {
+		for _, w := range e.shards {
+			w.cut.Store(true)
+		}
+	})
+}
+
+// run goes on to the end, or until the context does, of which it gives the cause. It
+// calls passed after each step of the scenario.
 func (e *engine) run(ctx context.Context, end time.Duration, passed func(now time.Duration)) error {
 	next := preroll + e.plan.Step
-	for e.now() < end {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	for ctx.Err() == nil && e.now() < end {
 		e.advance()
-		for ; next <= min(e.now(), end); next += e.plan.Step {
+		for ; ctx.Err() == nil && next <= min(e.now(), end); next += e.plan.Step {
 			passed(next)
 		}
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // advance simulates one window.

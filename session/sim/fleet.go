@@ -30,7 +30,7 @@ func (e *engine) populate(n *nursery) {
 	var wg sync.WaitGroup
 	for i, w := range e.shards {
 		wg.Go(func() {
-			for slot := range w.clients {
+			for slot := 0; slot < len(w.clients) && !w.cut.Load(); slot++ {
 				e.settleIn(n, w, &w.clients[slot], i*e.per+slot)
 			}
 		})

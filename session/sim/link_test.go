@@ -94,6 +94,30 @@ func TestSilentEnd(t *testing.T) {
 	assert.Contains(t, kinds(c.agenda), closed)
 }
 
+// TestAbsenceForEver: who stays away for longer than the scenario lasts is not back,
+// and nothing that was sent to him arrives.
+func TestAbsenceForEver(t *testing.T) {
+	for _, length := range []time.Duration{maxFor, never} {
+		r := run(t, Scenario{
+			Clients: 50, For: 2 * time.Minute,
+			Network: Network{Latency: Always(300 * time.Millisecond), Offline: Absence{PerHour: 1000, For: Always(length)}},
+		})
+		end := r.Series[len(r.Series)-1]
+		assert.Equal(t, 50, end.Reconnecting)
+		assert.Zero(t, r.Summary.Attempts.Accepted)
+	}
+}
+
+// TestNoRequestIsLostCountOf, however many are on their way at once: a long way and a
+// short time limit make hundreds.
+func TestNoRequestIsLostCountOf(t *testing.T) {
+	w, c := oneClient(t, Scenario{})
+	for range 1000 {
+		c.request(w, &w.plan.places[0], c.now)
+	}
+	assert.EqualValues(t, 1000, c.waits)
+}
+
 func kinds(a agenda) (list []happening) {
 	for _, e := range a {
 		list = append(list, e.kind)

@@ -84,7 +84,7 @@ func (p *plan) sound(clients int) Scenario {
 // childhood is long enough for the connection to be stable and its path clean.
 func childhood(p *plan) time.Duration {
 	c := p.Client.Effective()
-	return min(max(c.Health.Detector.CleanFor, c.Policy.StableAfter, 0)+30*time.Second, time.Hour)
+	return min(after(max(c.Health.Detector.CleanFor, c.Policy.StableAfter, 0), 30*time.Second), time.Hour)
 }
 
 // plant begins the life of a session.
@@ -101,6 +101,7 @@ func (n *nursery) plant(w *shard, c *client) {
 
 // raise lets them live until all have a connection that is worth a copy.
 func (n *nursery) raise(ctx context.Context) error {
+	defer n.engine.heed(ctx)()
 	const check = 5 * time.Second
 	for until := preroll + childhood(n.engine.plan); until <= n.engine.plan.end; until += check {
 		if err := n.engine.run(ctx, until, func(time.Duration) {}); err != nil {

@@ -2,12 +2,16 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
 // Run simulates a scenario. The error is that of Validate, or the cause of ctx if that
-// ends first.
+// ends first, which it notices at once.
 func Run(ctx context.Context, s Scenario) (*Result, error) {
+	if ctx == nil {
+		return nil, errors.New("sim: Run needs a context: give it context.Background() if nothing is to end it")
+	}
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -23,6 +27,7 @@ func simulate(ctx context.Context, p *plan) (*Result, error) {
 		}
 	}
 	e := newEngine(p)
+	defer e.heed(ctx)()
 	e.populate(n)
 	connected, counted := 0, 0
 	err := e.run(ctx, p.end, func(now time.Duration) {

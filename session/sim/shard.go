@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/health"
@@ -20,6 +21,9 @@ type shard struct {
 	inbox   []machine.Input   // what its session is to be told at once
 	effects []machine.Effect  // of the running input
 	sample  health.Sample
+	// cut says that nobody wants the result any more. It is set at any time, and looked
+	// at before each step of a client, as one window of it may be very long.
+	cut atomic.Bool
 }
 
 func newShard(p *plan, clients int) *shard {
