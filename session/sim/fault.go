@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -19,6 +20,15 @@ type Fault interface {
 
 // mover is a fault that sends clients elsewhere.
 type mover interface{ moveTo() string }
+
+// ticketer is a fault in which servers may promise places to clients.
+type ticketer interface{ tickets() bool }
+
+// isNil says that there is none, or none behind a pointer.
+func isNil(f Fault) bool {
+	v := reflect.ValueOf(f)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
 
 // Outage: the process is gone, for so long. Its connections are closed; new ones are
 // refused by the machine that it ran on.
@@ -103,6 +113,8 @@ func (f Offline) server() string   { return "" }
 
 func (f Drain) moveTo() string { return f.MoveTo }
 
+func (f Refusals) tickets() bool { return f.RetryAfter.Ticket }
+
 // outage is what a restart is.
 func (f Restart) outage() Outage {
 	length := f.For
@@ -136,7 +148,8 @@ func (f BlackHole) validate(field string) error { return lasts(field, f) }
 
 func (f Refusals) validate(field string) error {
 	return errors.Join(
-		lasts(field, f), httpStatus(field+".Status", f.Status), notNegative(field+".RetryAfter.Constant", f.RetryAfter.Constant),
+		lasts(field, f), httpStatus(field+".Status", f.Status),
+		within(field+".RetryAfter.Constant", f.RetryAfter.Constant, maxFor),
 	)
 }
 
@@ -154,8 +167,12 @@ func (f Offline) validate(field string) error {
 // lasts checks the times of a fault.
 func lasts(field string, f Fault) error {
 	at, length := f.span()
+	errs := []error{within(field+".At", at, maxFor)}
 	if length <= 0 {
-		return errors.Join(notNegative(field+".At", at), fmt.Errorf("sim: %s.For is %s: it must be positive", field, length))
+		errs = append(errs, fmt.Errorf("sim: %s.For is %s: it must be positive", field, length))
 	}
-	return notNegative(field+".At", at)
+	if left := maxFor - min(max(at, 0), maxFor); length > left {
+		errs = append(errs, fmt.Errorf("sim: %s.For is %s: faults end within 7 days of the beginning, so it must be at most %s", field, length, left))
+	}
+	return errors.Join(errs...)
 }

@@ -120,6 +120,33 @@ func TestTickets(t *testing.T) {
 	assert.Equal(t, accepted, what, "nothing is promised any more")
 }
 
+// TestBusyForEver: more work than there is time for is never done, and promised for
+// never.
+func TestBusyForEver(t *testing.T) {
+	g := oneGate(Server{JoinsPerSecond: 0.001, ResumeCost: 1000, Queue: 20_000, Handshakes: 20_000, RetryAfter: RetryAfter{Ticket: true}})
+	last := time.Duration(0)
+	for i := range 10_000 {
+		r := join(0)
+		r.level, r.known = policy.Resume, i%2 == 0
+		answer, ok := g.decide(r)
+		require.True(t, ok)
+		require.GreaterOrEqual(t, answer.at, last, i)
+		last = answer.at
+	}
+	assert.Equal(t, never, last)
+	assert.Equal(t, never, g.busy)
+	answer := g.refuse(join(0), event{}, g.RetryAfter)
+	assert.Greater(t, time.Duration(answer.id), maxFor)
+}
+
+func TestWholeSeconds(t *testing.T) {
+	for d, want := range map[time.Duration]time.Duration{
+		0: 0, 1: time.Second, time.Second: time.Second, time.Second + 1: 2 * time.Second, never: never,
+	} {
+		assert.Equal(t, want, wholeSeconds(d))
+	}
+}
+
 func TestRefusalsOfATime(t *testing.T) {
 	g := oneGate(Server{RetryAfter: RetryAfter{Constant: time.Minute}},
 		Refusals{At: time.Second, For: time.Second, Status: 500, RetryAfter: RetryAfter{Constant: 5 * time.Second}})

@@ -10,10 +10,11 @@ import (
 // good one: its latencies, and nothing that fails.
 type Network struct {
 	// Latency is the one-way delay to the client's home server; nil: a median of 30 ms
-	// with 150 ms for the slowest in a hundred. Less than 1 ms counts as 1 ms. The
-	// fleet has at most 64 different ones, from all of the distribution.
+	// with 150 ms for the slowest in a hundred. Less than 1 ms counts as 1 ms, more than
+	// 1 min is an error. The fleet has at most 64 different ones, from all of the
+	// distribution.
 	Latency Quantile
-	// Away is added to that on the way to any other server.
+	// Away is added to that on the way to any other server; at most 1 min.
 	Away time.Duration
 	// Loss is the share of packets that get lost, either way: media probes are, while
 	// signaling and the handshakes are sent again after 200 ms and a round trip, or
@@ -67,11 +68,28 @@ func (n *Network) fill() {
 func (n *Network) validate() error {
 	return errors.Join(
 		share("Network.Loss", n.Loss), share("Network.Deaths.Told", n.Deaths.Told),
-		notNegative("Network.Away", n.Away),
+		within("Network.Away", n.Away, maxWay),
 		rate("Network.Deaths.Media", n.Deaths.Media), rate("Network.Deaths.Signaling", n.Deaths.Signaling),
 		rate("Network.Deaths.Both", n.Deaths.Both), rate("Network.Offline.PerHour", n.Offline.PerHour),
 		n.validateSamples(),
 	)
+}
+
+// maxWay is the longest delay. Copies of a packet follow at intervals that double
+// with each, and grow from there.
+const maxWay = time.Minute
+
+// ways are the one-way delays of the fleet. There are fewer with many servers, as a
+// session grows up for each of them.
+func (n *Network) ways(servers int) (list []time.Duration) {
+	most := min(max(2048/servers, 4), 64)
+	for i := range most {
+		way := max(n.Latency((float64(i)+0.5)/float64(most)), time.Millisecond)
+		if last := len(list) - 1; last < 0 || list[last] != way {
+			list = append(list, way)
+		}
+	}
+	return list
 }
 
 func (n *Network) validateSamples() error {
@@ -98,6 +116,13 @@ func rate(field string, v float64) error {
 func notNegative(field string, d time.Duration) error {
 	if d < 0 {
 		return fmt.Errorf("sim: %s is %s: it must not be negative", field, d)
+	}
+	return nil
+}
+
+func within(field string, d, most time.Duration) error {
+	if d < 0 || d > most {
+		return fmt.Errorf("sim: %s is %s: it must be from 0 to %s", field, d, most)
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // preroll is how long before the scenario the simulation begins, so that the clients
 // do not tick in step. Within a run all times count from there.
@@ -65,22 +68,9 @@ func newPlan(s Scenario) *plan {
 	for _, f := range p.Faults {
 		p.add(f)
 	}
-	p.measure()
+	p.ways = p.Network.ways(len(p.places))
+	p.unit = slices.Min(p.ways)
 	return p
-}
-
-// measure works out the delays. There are fewer with many servers, as a session grows
-// up for each of them.
-func (p *plan) measure() {
-	most := min(max(2048/len(p.places), 4), 64)
-	p.unit = never
-	for i := range most {
-		way := max(p.Network.Latency((float64(i)+0.5)/float64(most)), time.Millisecond)
-		if n := len(p.ways); n == 0 || p.ways[n-1] != way {
-			p.ways = append(p.ways, way)
-		}
-		p.unit = min(p.unit, way)
-	}
 }
 
 // add puts a fault where it belongs.

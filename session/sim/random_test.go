@@ -42,7 +42,25 @@ func anyScenario(seed uint64) Scenario {
 	for range r.IntN(6) {
 		s.Faults = append(s.Faults, anyFault(r, len(s.Servers)))
 	}
+	extremes(r, &s)
 	return s
+}
+
+// extremes sets, now and then, what is as much as may be or means for ever.
+func extremes(r *rand.Rand, s *Scenario) {
+	for i := range s.Servers {
+		server := &s.Servers[i]
+		server.Share = []float64{0, 3, mostShare}[r.IntN(3)]
+		server.ResumeCost = []float64{0, 0.5, mostJoins, -1}[r.IntN(4)]
+		server.RestartCost = []float64{0, 0.5, mostJoins, -1}[r.IntN(4)]
+		server.ResumeFor = []time.Duration{0, time.Second, never, -1}[r.IntN(4)]
+	}
+	if r.IntN(4) == 0 {
+		s.Network.Offline.For = Always(never)
+	}
+	if r.IntN(4) == 0 {
+		s.Faults = append(s.Faults, Refusals{At: time.Minute, For: maxFor - time.Minute, RetryAfter: RetryAfter{Constant: maxFor, Ticket: r.IntN(2) == 0}})
+	}
 }
 
 func anyFault(r *rand.Rand, servers int) Fault {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/observer"
@@ -32,14 +33,16 @@ type Scenario struct {
 	Network Network
 	// Servers are where clients may connect; nil: one that takes everyone at once.
 	Servers []Server
-	// Faults are what happens, in any order.
+	// Faults are what happens, in any order. Each begins before the end of the scenario,
+	// and ends within 7 days.
 	Faults []Fault
-	// For is how long the scenario lasts; 0: until 3 min after the last fault.
+	// For is how long the scenario lasts, at most 7 days; 0: until 3 min after the last
+	// fault.
 	For time.Duration
 	// Step is the time between two points of the series, in tenths of a second; 0: 1 s.
 	Step time.Duration
-	// Workers is how many goroutines share the work, which the result does not depend
-	// on; 0: one for each CPU.
+	// Workers is how many goroutines share the work, at most 1000, which the result does
+	// not depend on; 0: one for each CPU.
 	Workers int
 	// Progress is called about once for each step of virtual time, by the goroutine
 	// that has called Run; nil: it is not.
@@ -75,7 +78,7 @@ func (s Scenario) Effective() Scenario {
 	}
 	s.Servers = servers
 	if s.For == 0 {
-		s.For = s.lastFault() + afterwards
+		s.For = min(after(s.lastFault(), afterwards), maxFor)
 	}
 	if s.Step == 0 {
 		s.Step = time.Second
@@ -89,7 +92,7 @@ func (s Scenario) Effective() Scenario {
 // lastFault is when the last fault ends.
 func (s *Scenario) lastFault() (end time.Duration) {
 	for _, f := range s.Faults {
-		if f != nil {
+		if !isNil(f) {
 			at, length := f.span()
 			end = max(end, at+length)
 		}
@@ -100,6 +103,7 @@ func (s *Scenario) lastFault() (end time.Duration) {
 const (
 	maxClients = 10_000_000
 	maxServers = 1000
+	maxWorkers = 1000
 	maxFor     = 7 * 24 * time.Hour
 	maxBins    = 20_000_000 // of all servers
 )
@@ -107,7 +111,7 @@ const (
 // Validate reports everything that is wrong with a scenario, naming each field. Run
 // calls it.
 func (s Scenario) Validate() error {
-	errs := []error{s.validateSize(), s.Network.validate(), s.validateClient()}
+	errs := []error{s.validateSize(), s.Network.validate(), s.validateLatency(), s.validateClient()}
 	for i := range s.Servers {
 		errs = append(errs, s.Servers[i].validate(fmt.Sprintf("Servers[%d]", i)))
 	}
@@ -133,13 +137,21 @@ func (s *Scenario) validateSize() error {
 		errs = append(errs, fmt.Errorf("sim: For is %s: that is too long for %d servers, all in all it must not exceed %s",
 			e.For, len(e.Servers), maxBins*binWidth))
 	}
-	if s.Step < 0 || s.Step%binWidth != 0 {
-		errs = append(errs, fmt.Errorf("sim: Step is %s: it must be a multiple of %s, or 0 for 1 s", s.Step, binWidth))
+	if s.Step < 0 || s.Step > maxFor || s.Step%binWidth != 0 {
+		errs = append(errs, fmt.Errorf("sim: Step is %s: it must be a multiple of %s up to 7 days, or 0 for 1 s", s.Step, binWidth))
 	}
-	if s.Workers < 0 {
-		errs = append(errs, fmt.Errorf("sim: Workers is %d: it must not be negative; 0 is one for each CPU", s.Workers))
+	if s.Workers < 0 || s.Workers > maxWorkers {
+		errs = append(errs, fmt.Errorf("sim: Workers is %d: it must be from 0, for one for each CPU, to %d", s.Workers, maxWorkers))
 	}
 	return errors.Join(errs...)
+}
+
+func (s *Scenario) validateLatency() error {
+	e := s.Effective()
+	if longest := slices.Max(e.Network.ways(len(e.Servers))); longest > maxWay {
+		return fmt.Errorf("sim: Network.Latency gives %s: it must not exceed %s", longest, maxWay)
+	}
+	return nil
 }
 
 func (s *Scenario) validateClient() error {
@@ -160,7 +172,7 @@ func (s *Scenario) validateNames() error {
 		if seen[server.Name] {
 			errs = append(errs, fmt.Errorf("sim: Servers[%d].Name is %q, as another one's", i, server.Name))
 		}
-		seen[server.Name], homes = true, homes || server.Share > 0
+		seen[server.Name], homes = true, homes || !(server.Share <= 0)
 	}
 	if !homes {
 		errs = append(errs, errors.New("sim: Servers: the Share of each is negative: no client is at home anywhere"))
@@ -174,10 +186,13 @@ func (s *Scenario) validateNames() error {
 }
 
 func (s *Scenario) validateFault(field string, f Fault) error {
-	if f == nil {
+	if isNil(f) {
 		return fmt.Errorf("sim: %s is nil", field)
 	}
-	errs := []error{f.validate(field)}
+	errs := []error{f.validate(field), s.validateTickets(field, f)}
+	if at, _ := f.span(); s.For > 0 && at >= s.For {
+		errs = append(errs, fmt.Errorf("sim: %s.At is %s: the scenario is over by then, as its For is %s", field, at, s.For))
+	}
 	if f.server() != "" && s.serverOf(f.server()) < 0 {
 		errs = append(errs, fmt.Errorf("sim: %s.Server is %q: there is no server of that name", field, f.server()))
 	}
@@ -185,6 +200,19 @@ func (s *Scenario) validateFault(field string, f Fault) error {
 		errs = append(errs, fmt.Errorf("sim: %s.MoveTo is %q: there is no server of that name", field, m.moveTo()))
 	}
 	return errors.Join(errs...)
+}
+
+// validateTickets: where there is no capacity there are no places to promise.
+func (s *Scenario) validateTickets(field string, f Fault) error {
+	if t, ok := f.(ticketer); !ok || !t.tickets() {
+		return nil
+	}
+	for _, server := range s.Effective().Servers {
+		if (f.server() == "" || f.server() == server.Name) && server.JoinsPerSecond == 0 {
+			return fmt.Errorf("sim: %s.RetryAfter.Ticket needs a JoinsPerSecond of server %q to reckon with", field, server.Name)
+		}
+	}
+	return nil
 }
 
 // serverOf finds a server by its name, -1 if there is none.

@@ -3,6 +3,9 @@ package sim
 import (
 	"context"
 	"errors"
+	"math"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,6 +76,70 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// TestValidateBounds: numbers that nothing can be reckoned with are refused, by the
+// name of their field and nothing else.
+func TestValidateBounds(t *testing.T) {
+	const far = time.Duration(math.MaxInt64)
+	server := func(s Server) Scenario { return Scenario{Servers: []Server{s}} }
+	fault := func(f Fault) Scenario { return Scenario{Faults: []Fault{f}} }
+	for name, tt := range map[string]struct {
+		field string
+		s     Scenario
+	}{
+		"a resume that costs no number":     {"Servers[0].ResumeCost is NaN", server(Server{ResumeCost: math.NaN()})},
+		"a resume that never ends":          {"Servers[0].ResumeCost is 1e+300", server(Server{ResumeCost: 1e300})},
+		"a restart of media that costs Inf": {"Servers[0].RestartCost is +Inf", server(Server{RestartCost: math.Inf(1)})},
+		"a refusal that costs no number":    {"Servers[0].RefusalCost is NaN", server(Server{RefusalCost: math.NaN()})},
+		"a join in 30,000 years":            {"Servers[0].JoinsPerSecond is 1e-12", server(Server{JoinsPerSecond: 1e-12})},
+		"no number of joins":                {"Servers[0].JoinsPerSecond is NaN", server(Server{JoinsPerSecond: math.NaN()})},
+		"a share that is none":              {"Servers[0].Share is NaN", server(Server{Share: math.NaN()})},
+		"all of the world":                  {"Servers[0].Share is +Inf", server(Server{Share: math.Inf(1)})},
+		"a pause for ever":                  {"Servers[0].RetryAfter.Constant", server(Server{RetryAfter: RetryAfter{Constant: far}})},
+		"a network to the stars":            {"Network.Latency gives", Scenario{Network: Network{Latency: Between(far, far)}}},
+		"other servers beyond them":         {"Network.Away", Scenario{Network: Network{Away: far}}},
+		"one point":                         {"Step is", Scenario{Step: far / binWidth * binWidth}},
+		"a goroutine for each byte":         {"Workers is", Scenario{Workers: math.MaxInt}},
+		"attempts in a moment":              {"OpenLoop.AttemptTimeout is 1µs", Scenario{OpenLoop: &Schedule{AttemptTimeout: time.Microsecond}}},
+		"a fault for ever":                  {"Faults[0].For is 2562047h47m16.854775807s", fault(Restart{At: 5 * time.Second, For: far})},
+		"a fault past the bound":            {"Faults[0].For is 1m0.000000001s", fault(Offline{At: maxFor - time.Minute, For: time.Minute + 1})},
+		"a fault in the far future":         {"Faults[0].At is 2562047h47m16.854775807s", fault(BlackHole{At: far, For: far})},
+		"a fault in the far past":           {"Faults[0].At is -2562047h47m16.854775808s", fault(Drain{At: math.MinInt64, For: 1})},
+		"a fault after the end":             {"Faults[0].At is 1m0s: the scenario is over", Scenario{For: time.Minute, Faults: []Fault{Restart{At: time.Minute}}}},
+		"a nil Restart":                     {"Faults[0] is nil", fault((*Restart)(nil))},
+		"a nil Offline":                     {"Faults[0] is nil", fault((*Offline)(nil))},
+		"refusals for ever":                 {"Faults[0].RetryAfter.Constant", fault(Refusals{For: 1, RetryAfter: RetryAfter{Constant: far}})},
+		"tickets for no places":             {`Faults[0].RetryAfter.Ticket needs a JoinsPerSecond of server "server-1"`, fault(&Refusals{For: 1, RetryAfter: RetryAfter{Ticket: true}})},
+	} {
+		tt.s.Clients = 1
+		_, err := Run(context.Background(), tt.s)
+		if assert.ErrorContains(t, err, "sim: "+tt.field, name) && !strings.Contains(name, "far future") {
+			assert.NotContains(t, err.Error(), "\n", name)
+		}
+	}
+}
+
+// TestValidateTakesTheBounds themselves, and tickets where they are kept.
+func TestValidateTakesTheBounds(t *testing.T) {
+	for name, s := range map[string]Scenario{
+		"costs":    {Servers: []Server{{JoinsPerSecond: 0.001, ResumeCost: 1000, RestartCost: math.Inf(-1), Share: 1e9}}},
+		"a ticket": {Servers: []Server{{}, {JoinsPerSecond: 1}}, Faults: []Fault{Refusals{Server: "server-2", For: 1, RetryAfter: RetryAfter{Ticket: true}}}},
+		"a fault":  {Faults: []Fault{Outage{At: maxFor - 1, For: 1}}},
+		"delays":   {Network: Network{Latency: Always(time.Minute), Away: time.Minute, SampleEvery: math.MaxInt64}},
+		"patience": {OpenLoop: &Schedule{Detect: math.MaxInt64, MaxElapsed: math.MaxInt64, AttemptTimeout: math.MaxInt64}},
+	} {
+		s.Clients = 1
+		assert.NoError(t, s.Validate(), name)
+		assert.LessOrEqual(t, s.Effective().For, maxFor, name)
+	}
+}
+
+// TestNoContext is an error that says so.
+func TestNoContext(t *testing.T) {
+	var none context.Context
+	_, err := Run(none, Scenario{Clients: 1})
+	assert.ErrorContains(t, err, "needs a context")
+}
+
 func TestDefaults(t *testing.T) {
 	e := Scenario{Clients: 1, Faults: []Fault{Restart{At: time.Minute}}}.Effective()
 	assert.Equal(t, 4*time.Minute+5*time.Second, e.For)
@@ -103,6 +170,25 @@ func TestCancel(t *testing.T) {
 	assert.Zero(t, last.Connected)
 	_, err = Run(ctx, s)
 	assert.ErrorIs(t, err, why, "before it begins, too")
+}
+
+// TestCancelWithinAWindow: the end of the context is noticed in the midst of a window,
+// which is as long as the way to the server, and by a client that never pauses.
+func TestCancelWithinAWindow(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var calls atomic.Int64
+	_, err := Run(ctx, Scenario{
+		Clients: 50, Network: Network{Latency: Always(time.Minute)}, For: time.Hour,
+		Faults: []Fault{Outage{At: time.Second, For: time.Hour, Answer: 502, CloseCode: 1001}},
+		OpenLoop: &Schedule{AttemptTimeout: time.Millisecond, Delay: func(int, float64) time.Duration {
+			if calls.Add(1) == 1000 {
+				cancel()
+			}
+			return 0
+		}},
+	})
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Less(t, calls.Load(), int64(2_000_000), "a window has six million")
 }
 
 // TestProgress tells what the series has.

@@ -15,7 +15,7 @@ type Server struct {
 	// Share is how many of the clients are at home here, in proportion to the other
 	// servers; 0 counts as 1, negative as none.
 	Share float64
-	// JoinsPerSecond is its capacity; 0: no limit.
+	// JoinsPerSecond is its capacity, at least 0.001; 0: no limit.
 	JoinsPerSecond float64
 	// Queue is how many requests may wait for their turn. 0: as many as it takes in a
 	// second; negative: none.
@@ -30,8 +30,8 @@ type Server struct {
 	// RetryAfter is what a refusal asks for.
 	RetryAfter RetryAfter
 	// ResumeCost and RestartCost are what a resume and a restart of media take of the
-	// capacity, in joins; 0: 0.25 and 0.1; negative: nothing. A resume that is refused
-	// costs as much.
+	// capacity, in joins, at most 1000; 0: 0.25 and 0.1; negative: nothing. A resume that
+	// is refused costs as much.
 	ResumeCost, RestartCost float64
 	// RefusalCost is what refusing a request takes, in joins. 0: nothing.
 	RefusalCost float64
@@ -63,7 +63,10 @@ type RetryAfter struct {
 
 // wholeSeconds is how an HTTP header tells a time to wait: in whole ones.
 func wholeSeconds(d time.Duration) time.Duration {
-	return (d + time.Second - 1) / time.Second * time.Second
+	if whole := d.Truncate(time.Second); whole < d {
+		return after(whole, time.Second)
+	}
+	return d
 }
 
 func (s *Server) fill(number int) {
@@ -93,12 +96,22 @@ func fillCost(cost *float64, standard float64) {
 	*cost = max(*cost, 0)
 }
 
+// The bounds of a server: with them sums of shares are numbers, and no single request
+// takes longer to serve than a duration can tell.
+const (
+	mostJoins      = 1000
+	leastPerSecond = 0.001
+	mostPerSecond  = 1e9
+	mostShare      = 1e9
+)
+
 func (s *Server) validate(field string) error {
 	errs := []error{
-		notNegative(field+".RetryAfter.Constant", s.RetryAfter.Constant), httpStatus(field+".RefuseWith", s.RefuseWith),
+		s.validateCapacity(field), within(field+".RetryAfter.Constant", s.RetryAfter.Constant, maxFor),
+		httpStatus(field+".RefuseWith", s.RefuseWith),
 	}
-	if !(s.JoinsPerSecond >= 0 && s.JoinsPerSecond <= 1e9) {
-		errs = append(errs, fmt.Errorf("sim: %s.JoinsPerSecond is %v: it must be from 0, for no limit, to 1e9", field, s.JoinsPerSecond))
+	if !(s.Share <= mostShare) {
+		errs = append(errs, fmt.Errorf("sim: %s.Share is %v: it must be a number up to %v, 0 for 1, or negative for none", field, s.Share, mostShare))
 	}
 	if s.Handshakes < 0 {
 		errs = append(errs, fmt.Errorf("sim: %s.Handshakes is %d: it must not be negative; 0 is no limit", field, s.Handshakes))
@@ -106,11 +119,27 @@ func (s *Server) validate(field string) error {
 	if s.Overload != Refuse && s.Overload != Drop {
 		errs = append(errs, fmt.Errorf("sim: %s.Overload is %d: it must be Refuse or Drop", field, s.Overload))
 	}
-	if !(s.RefusalCost >= 0 && s.RefusalCost <= 1) {
-		errs = append(errs, fmt.Errorf("sim: %s.RefusalCost is %v: it must be from 0 to 1 joins", field, s.RefusalCost))
-	}
 	if s.RetryAfter.Ticket && s.JoinsPerSecond == 0 {
 		errs = append(errs, fmt.Errorf("sim: %s.RetryAfter.Ticket needs a JoinsPerSecond to reckon with", field))
 	}
 	return errors.Join(errs...)
+}
+
+func (s *Server) validateCapacity(field string) error {
+	errs := []error{cost(field+".ResumeCost", s.ResumeCost), cost(field+".RestartCost", s.RestartCost)}
+	if v := s.JoinsPerSecond; v != 0 && !(v >= leastPerSecond && v <= mostPerSecond) {
+		errs = append(errs, fmt.Errorf("sim: %s.JoinsPerSecond is %v: it must be from %v to %v, or 0 for no limit",
+			field, v, leastPerSecond, mostPerSecond))
+	}
+	if !(s.RefusalCost >= 0 && s.RefusalCost <= 1) {
+		errs = append(errs, fmt.Errorf("sim: %s.RefusalCost is %v: it must be from 0 to 1 joins", field, s.RefusalCost))
+	}
+	return errors.Join(errs...)
+}
+
+func cost(field string, v float64) error {
+	if v <= mostJoins {
+		return nil
+	}
+	return fmt.Errorf("sim: %s is %v: it must be a number of joins up to %d, 0 for the default, or negative for nothing", field, v, mostJoins)
 }
