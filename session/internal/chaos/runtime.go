@@ -35,8 +35,9 @@ type shell struct {
 	cancel context.CancelFunc
 	guests []*guest // observers that have come later
 	well   time.Duration
-	// recording is what the session has written down of itself.
+	// recording is what the session has written down of itself, if it is recorded.
 	recording bytes.Buffer
+	recorded  bool
 
 	steps   sync.WaitGroup // deeds that run at the same time
 	waiting sync.WaitGroup // methods of the session that have not returned
@@ -87,7 +88,7 @@ func playSeed(seed uint64, s *Script, make NewSession, recorded bool) Trace {
 }
 
 func playRuntime(s *Script, make NewSession, recorded bool) Trace {
-	r := &shell{script: s, s: &s.Settings, server: newServer(s), birth: time.Now()}
+	r := &shell{script: s, s: &s.Settings, server: newServer(s), birth: time.Now(), recorded: recorded}
 	r.second = second{r: r, fell: -1}
 	r.rec.Then = r.hears
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -451,7 +452,7 @@ func (r *shell) verdict() Trace {
 	r.server.mu.Lock()
 	t.Broken, t.Inputs = r.server.broken, r.server.asked
 	r.server.mu.Unlock()
-	for _, check := range []func([]observer.Event) *Violation{r.recorded, r.budget, r.codes, r.second.check, r.heard, r.works, r.replays} {
+	for _, check := range []func([]observer.Event) *Violation{r.lawful, r.budget, r.codes, r.second.check, r.heard, r.works, r.replays} {
 		if t.Broken == nil {
 			t.Broken = check(t.Events)
 		}
@@ -459,8 +460,8 @@ func (r *shell) verdict() Trace {
 	return t
 }
 
-// recorded is what the checks of package sessiontest say.
-func (r *shell) recorded(events []observer.Event) *Violation {
+// lawful is what the checks of package sessiontest say.
+func (r *shell) lawful(events []observer.Event) *Violation {
 	var c complaints
 	r.rec.Check(&c)
 	return c.violation(events)
@@ -493,15 +494,20 @@ func (r *shell) works(events []observer.Event) *Violation {
 	return nil
 }
 
-// replays: G14.
-func (r *shell) replays([]observer.Event) *Violation {
-	if r.recording.Len() == 0 {
+// replays: what was recorded leads to the same, and to all of it (G14).
+func (r *shell) replays(events []observer.Event) *Violation {
+	if !r.recorded {
 		return nil
 	}
+	told := 0
 	for step, err := range session.Replay(&r.recording) {
 		if err != nil {
 			return &Violation{Rule: ruleReplay, At: step.Elapsed, Text: err.Error()}
 		}
+		told += len(step.Events)
+	}
+	if told != len(events) {
+		return &Violation{Rule: ruleReplay, Text: fmt.Sprintf("%d events were told, and %d in the replay", len(events), told)}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -226,6 +227,11 @@ func TestFaultsOfTheRuntimeAreFound(t *testing.T) {
 				}
 			})
 		}), []string{ruleEvents, ruleView}},
+		"nothing is recorded": {lying(func(c *session.Config) {
+			if c.Recorder != nil {
+				c.Recorder = session.NewRecorder(io.Discard)
+			}
+		}), []string{ruleReplay}},
 		"observers hear in turn":                  {observing(inTurn), []string{ruleDelays}},
 		"the session waits for a slow observer":   {lying(waiting), []string{ruleDelays, ruleEnds}},
 		"events wait without a limit":             {hoarding, []string{ruleMissed}},
