@@ -18,10 +18,10 @@ import (
 //	G7   ruleCodes                                 ruleCodes
 //	G8   ruleTerminal, ruleInTime                  ruleTerminal, ruleClosed
 //	G9   ruleBudget, ruleGiveUp                    ruleBudget, ruleGiveUp
-//	G10  ruleStale                                 ruleEvents (epochs)
+//	G10  ruleStale                                 - (it is the core that decides)
 //	G11  ruleLeftovers, ruleDeaf                   ruleLeftovers, ruleAnswer, ruleClosed
 //	G12  ruleEvents, ruleStuck, ruleEnds           ruleEvents, ruleEnds
-//	G13  ruleBounded, ruleDefined                  ruleBounded; a panic ends the run
+//	G13  ruleBounded, ruleDefined                  ruleBounded, ruleMissed; a panic ends the run
 //	G14  ruleReplay, by a second core              ruleReplay, by session.Replay
 const (
 	ruleOneLink     = "G1: at most one link"
