@@ -333,7 +333,7 @@ func TestLimiterFails(t *testing.T) {
 		cfg.Limiter = g
 		s := newSession(t, cfg)
 		assert.ErrorIs(t, s.Start(t.Context()), status.MeetingEnded)
-		verify(t, s, &tr)
+		finish(t, s, &tr)
 	})
 }
 
