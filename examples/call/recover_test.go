@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -263,7 +264,10 @@ func bubble(b *testing.B, f func(t *testing.T)) {
 			synctest.Test(t, f)
 		}
 	}
-	whatever := func(_, _ string) (bool, error) { return true, nil } // -run is for others
+	whatever := func(_, _ string) (bool, error) { return true, nil } // -run is for others,
+	skip := flag.Lookup("test.skip").Value.String()                  // and so is -skip
+	require.NoError(b, flag.Set("test.skip", ""))
+	defer func() { require.NoError(b, flag.Set("test.skip", skip)) }()
 	if !testing.RunTests(whatever, []testing.InternalTest{{Name: b.Name(), F: once}}) {
 		b.FailNow()
 	}
