@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"io"
 	"math"
 	"os"
 	"strconv"
@@ -85,13 +83,7 @@ func nobodyIsBetter(t *testing.T, n int, ours report) {
 // goal simulates the storm that the goals are for.
 func goal(t *testing.T, clients int, policies, overload string) report {
 	t.Helper()
-	o, stderr, err := parsed("-clients", strconv.Itoa(clients), "-for", goalFor.String(), "-policy", policies, "-overload", overload)
-	require.NoError(t, err, stderr)
-	chosen, err := choose(known(t), o.policies)
-	require.NoError(t, err)
-	r, err := simulate(context.Background(), o.storm, chosen, newProgress(io.Discard))
-	require.NoError(t, err)
-	return r
+	return simulated(t, "-clients", strconv.Itoa(clients), "-for", goalFor.String(), "-policy", policies, "-overload", overload)
 }
 
 // goalSize is how many clients there are to be.

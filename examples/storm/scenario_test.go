@@ -16,7 +16,13 @@ import (
 // played simulates a storm of a hundred clients, changed by args.
 func played(t *testing.T, args ...string) report {
 	t.Helper()
-	o, stderr, err := parsed(append([]string{"-clients", "100", "-outage", "10s"}, args...)...)
+	return simulated(t, append([]string{"-clients", "100", "-outage", "10s"}, args...)...)
+}
+
+// simulated simulates what args say.
+func simulated(t *testing.T, args ...string) report {
+	t.Helper()
+	o, stderr, err := parsed(args...)
 	require.NoError(t, err, stderr)
 	chosen, err := choose(known(t), o.policies)
 	require.NoError(t, err)
